@@ -1,0 +1,1 @@
+"""Keeps bytes sealed and remembers what they are; knows neither HTTP nor file formats."""

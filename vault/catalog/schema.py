@@ -1,0 +1,80 @@
+"""The tables of the catalog, as migrations that every engine applies in order, each once.
+
+The few types that engines name differently stand in braces: `{ID}` an ever-growing integer primary key whose values
+are never given out twice, `{INT}` a 64-bit integer, `{BLOB}` bytes. Everything else is text.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Migration(NamedTuple):
+    """One step of the schema: a name that is remembered, and statements that run in one transaction."""
+
+    name: str
+    statements: tuple[str, ...]
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        "0001_core",
+        (
+            "CREATE TABLE instance (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+            # Which master keys the rows need: compared with the keyring at start.
+            'CREATE TABLE master_keys (id TEXT PRIMARY KEY, "check" TEXT NOT NULL, created_at TEXT NOT NULL)',
+            """CREATE TABLE users (
+                id {ID}, username TEXT NOT NULL, username_key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+                email TEXT NOT NULL, state TEXT NOT NULL, is_admin {INT} NOT NULL, created_at TEXT NOT NULL)""",
+            """CREATE TABLE namespaces (
+                id {ID}, kind TEXT NOT NULL, name TEXT NOT NULL, path TEXT NOT NULL, full_path TEXT NOT NULL,
+                path_key TEXT NOT NULL UNIQUE, parent_id {INT} REFERENCES namespaces(id),
+                owner_id {INT} REFERENCES users(id), visibility TEXT NOT NULL, description TEXT NOT NULL,
+                created_at TEXT NOT NULL)""",
+            "CREATE INDEX namespaces_parent ON namespaces(parent_id)",
+            "CREATE INDEX namespaces_owner ON namespaces(owner_id)",
+            """CREATE TABLE projects (
+                id {ID}, namespace_id {INT} NOT NULL REFERENCES namespaces(id), name TEXT NOT NULL, path TEXT NOT NULL,
+                full_path TEXT NOT NULL, path_key TEXT NOT NULL UNIQUE, description TEXT NOT NULL,
+                default_branch TEXT NOT NULL, visibility TEXT NOT NULL, archived {INT} NOT NULL,
+                settings TEXT NOT NULL, creator_id {INT}, created_at TEXT NOT NULL, last_activity_at TEXT NOT NULL)""",
+            "CREATE INDEX projects_namespace ON projects(namespace_id)",
+            """CREATE TABLE members (
+                source_kind TEXT NOT NULL, source_id {INT} NOT NULL, user_id {INT} NOT NULL REFERENCES users(id),
+                access_level {INT} NOT NULL, expires_at TEXT, created_at TEXT NOT NULL,
+                PRIMARY KEY (source_kind, source_id, user_id))""",
+            "CREATE INDEX members_user ON members(user_id)",
+            """CREATE TABLE tokens (
+                id {ID}, user_id {INT} NOT NULL REFERENCES users(id), name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE,
+                hint TEXT NOT NULL, scopes TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT,
+                revoked {INT} NOT NULL, last_used_at TEXT)""",
+            "CREATE INDEX tokens_user ON tokens(user_id)",
+            """CREATE TABLE pipelines (
+                id {ID}, project_id {INT} NOT NULL, ref TEXT NOT NULL, sha TEXT NOT NULL, status TEXT NOT NULL,
+                fixed_status {INT} NOT NULL, parent_id {INT}, user_id {INT} NOT NULL, created_at TEXT NOT NULL,
+                updated_at TEXT NOT NULL)""",
+            "CREATE INDEX pipelines_ref ON pipelines(project_id, ref, status, id)",
+            "CREATE INDEX pipelines_parent ON pipelines(parent_id)",
+            """CREATE TABLE jobs (
+                id {ID}, project_id {INT} NOT NULL, pipeline_id {INT} NOT NULL, name TEXT NOT NULL, stage TEXT NOT NULL,
+                ref TEXT NOT NULL, status TEXT NOT NULL, user_id {INT} NOT NULL, token_digest TEXT NOT NULL UNIQUE,
+                failure_reason TEXT, created_at TEXT NOT NULL, started_at TEXT, finished_at TEXT)""",
+            "CREATE INDEX jobs_project ON jobs(project_id, id)",
+            "CREATE INDEX jobs_pipeline ON jobs(pipeline_id, id)",
+            """CREATE TABLE blobs (
+                id TEXT PRIMARY KEY, family TEXT NOT NULL, project_id {INT} NOT NULL, size {INT} NOT NULL,
+                sha256 TEXT NOT NULL, alg {INT} NOT NULL, kek_id TEXT NOT NULL, wrapped {BLOB} NOT NULL,
+                commitment {BLOB} NOT NULL, sealed {BLOB}, created_at TEXT NOT NULL)""",
+            "CREATE INDEX blobs_kek ON blobs(kek_id, id)",
+            # Objects whose row and key are gone and whose bytes are still to be removed from the store.
+            "CREATE TABLE removals (blob_id TEXT PRIMARY KEY, noted_at TEXT NOT NULL)",
+            """CREATE TABLE secure_files (
+                id {ID}, project_id {INT} NOT NULL, name TEXT NOT NULL, blob_id TEXT NOT NULL REFERENCES blobs(id),
+                checksum TEXT NOT NULL, size {INT} NOT NULL, file_extension TEXT, expires_at TEXT, metadata TEXT,
+                metadata_error TEXT, kind TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+                UNIQUE (project_id, name))""",
+            "CREATE INDEX secure_files_newest ON secure_files(project_id, id)",
+            "CREATE INDEX secure_files_expiry ON secure_files(expires_at, id)",
+        ),
+    ),
+)
