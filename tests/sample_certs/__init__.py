@@ -1,0 +1,1 @@
+"""The samples and the script that makes them."""
