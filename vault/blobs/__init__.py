@@ -6,11 +6,17 @@ below by one suite, `tests/blobstore_suite.py`; which driver is used is decided 
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+
+_BLOB_ID = re.compile(r"[0-9a-f]{32}")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
 class BinaryWriter(Protocol):
@@ -21,13 +27,17 @@ class BinaryWriter(Protocol):
 
 
 class BlobStore(Protocol):
-    """Immutable objects under ids of 32 lower-case hex digits, chosen by the caller and never used twice."""
+    """Immutable objects under ids of 32 lower-case hex digits, chosen by the caller and never used twice.
+
+    Safe to use from any thread. Anything else than such an id raises `ValueError`; a store that does not answer
+    raises `Unavailable`, from any of the methods.
+    """
 
     def writer(self, blob_id: str) -> AbstractContextManager[BinaryWriter]:
         """Write one object; leaving the block without an error makes it durable and visible, whole, at once.
 
-        Leaving it with an error leaves nothing behind. Raises `StorageFull` when there is no room,
-        `Unavailable` when the store does not take the bytes.
+        Leaving it with an error leaves nothing behind. Raises `StorageFull` when there is no room, `Unavailable`
+        when the store does not take the bytes, `Conflict` when the id is taken: the object there stays as it is.
         """
 
     def read_at(self, blob_id: str, offset: int, length: int) -> bytes:
@@ -37,7 +47,62 @@ class BlobStore(Protocol):
         """Return the number of stored (sealed) bytes. Raises `BlobMissing`."""
 
     def delete(self, blob_id: str) -> None:
-        """Remove the object; silent when it is not there."""
+        """Remove the object; silent when it is not there.
+
+        A crash may bring it back: an orphan like any other, and its key is gone.
+        """
 
     def ids(self) -> Iterator[str]:
         """Yield the id of every visible object, in no order."""
+
+
+def is_blob_id(text: str) -> bool:
+    """Tell whether `text` is 32 lower-case hex digits."""
+    return _BLOB_ID.fullmatch(text) is not None
+
+
+def checked_id(blob_id: str) -> str:
+    """Return `blob_id`, which may then be part of a file name or a URL. Raises `ValueError`."""
+    if not is_blob_id(blob_id):
+        raise ValueError("a blob id is 32 lower-case hex digits")
+    return blob_id
+
+
+def checked_range(offset: int, length: int) -> None:
+    """Refuse a range that counts from the end or runs backwards. Raises `ValueError`."""
+    if offset < 0 or length < 0:
+        raise ValueError("offset and length cannot be negative")
+
+
+def open_blobs(url: str) -> BlobStore:
+    """Open the store that `url` names: `file:///folder`, a plain path, or `memory:` (gone with the process).
+
+    A folder is made when it is not there. Raises `ValueError` for anything else, `Unavailable` when the folder
+    cannot be used.
+    """
+    # Drivers are imported here: an engine that is not chosen need not be installed.
+    found = _SCHEME.match(url)
+    match found[1].lower() if found else "":
+        case "file":
+            from vault.blobs.filesystem import FilesystemBlobs  # noqa: PLC0415
+
+            return FilesystemBlobs(_folder(url))
+        case "memory":
+            from vault.blobs.memory import MemoryBlobs  # noqa: PLC0415
+
+            return MemoryBlobs()
+        case "" if url:
+            from vault.blobs.filesystem import FilesystemBlobs  # noqa: PLC0415
+
+            return FilesystemBlobs(Path(url))
+        case unknown:
+            # Only the scheme is repeated: the rest of such a URL may hold a password.
+            raise ValueError(f"unknown blob store {unknown!r}: known are file:///folder, a plain path and memory:")
+
+
+def _folder(url: str) -> Path:
+    parts = urlsplit(url)
+    folder = Path(unquote(parts.path))
+    if parts.netloc not in {"", "localhost"} or not folder.is_absolute() or parts.query or parts.fragment:
+        raise ValueError("a file URL names a folder of this machine by its whole path: file:///folder")
+    return folder

@@ -1,0 +1,226 @@
+"""Blobs as files: `ab/ab12..` in 256 subfolders, `tmp/ab12..` while they are being written.
+
+    open tmp/<id> -> write -> fsync -> rename to ab/<id> -> fsync ab/
+
+A file is under `ab/` only when it is whole and on the disk; a kill at any point leaves at most a file in `tmp/`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vault.blobs import checked_id, checked_range, is_blob_id
+from vault.errors import BlobMissing, Conflict, StorageFull, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vault.blobs import BinaryWriter
+
+_TMP = "tmp"
+_BUCKETS = tuple(f"{number:02x}" for number in range(256))
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+class FilesystemBlobs:
+    """A `BlobStore` in `folder`; what is missing of it is made, for its owner alone.
+
+    The file system has to honour fsync of folders: one that cannot is refused here, with `Unavailable`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        with _reported("prepare the blob folder"):
+            _make_durable_folder(self._folder)
+            present = {entry.name for entry in self._folder.iterdir()}
+            for name in {_TMP, *_BUCKETS} - present:
+                _make_private_folder(self._folder / name)
+            # Even when nothing was missing: a neighbour may have made it a moment ago.
+            _sync_folder(self._folder)
+
+    @contextmanager
+    def writer(self, blob_id: str) -> Iterator[BinaryWriter]:
+        """Write into `tmp/` and publish by renaming."""
+        draft = _Draft(self._folder / _TMP / checked_id(blob_id), Path(self._path(blob_id)))
+        try:
+            draft.begin()
+            yield draft
+            draft.publish()
+        except BaseException:
+            draft.discard()
+            raise
+
+    def read_at(self, blob_id: str, offset: int, length: int) -> bytes:
+        """Read with one open and one pread: opening costs less than keeping and bounding a set of open files."""
+        checked_range(offset, length)
+        try:
+            fd = os.open(self._path(checked_id(blob_id)), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return _read_range(fd, offset, length)
+            finally:
+                os.close(fd)
+        except FileNotFoundError:
+            raise self._missing(blob_id) from None
+        except OSError as error:
+            raise _failure("read a blob", error) from error
+
+    def size(self, blob_id: str) -> int:
+        """Ask the file system."""
+        try:
+            return Path(self._path(checked_id(blob_id))).stat().st_size
+        except FileNotFoundError:
+            raise self._missing(blob_id) from None
+        except OSError as error:
+            raise _failure("look at a blob", error) from error
+
+    def delete(self, blob_id: str) -> None:
+        """Unlink, without waiting for the disk: what a crash brings back is swept as an orphan."""
+        try:
+            Path(self._path(checked_id(blob_id))).unlink()
+        except FileNotFoundError:
+            self._refuse_absent_folder(blob_id)
+        except OSError as error:
+            raise _failure("delete a blob", error) from error
+
+    def ids(self) -> Iterator[str]:
+        """List one subfolder after the other: objects that come and go meanwhile may or may not be among them."""
+        for bucket in _BUCKETS:
+            with _reported("list the blobs"):
+                names = [entry.name for entry in (self._folder / bucket).iterdir()]
+            yield from (name for name in names if is_blob_id(name) and name.startswith(bucket))
+
+    def empty_tmp(self) -> int:
+        """Remove what killed writers left behind and return how many files that were.
+
+        For the start, under the data folder's lock: the files of a living writer would go as well.
+        """
+        with _reported("empty the folder of unfinished blobs"):
+            leftovers = list((self._folder / _TMP).iterdir())
+            for leftover in leftovers:
+                leftover.unlink(missing_ok=True)
+        return len(leftovers)
+
+    def _path(self, blob_id: str) -> str:
+        return f"{self._folder}/{blob_id[:2]}/{blob_id}"
+
+    def _missing(self, blob_id: str) -> BlobMissing:
+        self._refuse_absent_folder(blob_id)
+        return BlobMissing(f"blob {blob_id} is not in the store", blob_id=blob_id)
+
+    def _refuse_absent_folder(self, blob_id: str) -> None:
+        """Tell a lost file from a disk that is not mounted."""
+        if not (self._folder / blob_id[:2]).is_dir():
+            raise Unavailable("the blob folder is not there")
+
+
+class _Draft:
+    """One object being written: a file in `tmp/` until it is published or discarded."""
+
+    def __init__(self, unfinished: Path, final: Path) -> None:
+        self._unfinished = unfinished
+        self._final = final
+        self._lies_at: Path | None = None
+        self._fd: int | None = None
+
+    def begin(self) -> None:
+        """Make the file in `tmp/`. Raises `Conflict` when the id is published or about to be: rename would replace it.
+
+        Looking for a published one once is enough: from here on nobody else can have the file in `tmp/` that it takes.
+        """
+        with _reported("begin a blob"):
+            try:
+                self._fd = os.open(self._unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            except FileExistsError:
+                raise Conflict(f"blob {self._final.name} is being written already") from None
+            self._lies_at = self._unfinished
+            os.fchmod(self._fd, 0o600)  # whatever the umask took away
+            if self._final.exists():
+                raise Conflict(f"blob {self._final.name} exists already")
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> None:
+        """Hand all of `data` to the kernel."""
+        fd = self._open_fd()
+        with _reported("write a blob"), memoryview(data).cast("B") as rest:
+            done = 0
+            while done < len(rest):
+                done += os.write(fd, rest[done:])
+
+    def publish(self) -> None:
+        """Make the bytes durable, then the name, in this order."""
+        with _reported("make a blob durable"):
+            os.fsync(self._open_fd())
+            self._close()
+            self._lies_at = self._unfinished.rename(self._final)
+            _sync_folder(self._final.parent)
+
+    def discard(self) -> None:
+        """Remove the file wherever it lies by now: one whose name may not last is not stored."""
+        with suppress(OSError):
+            self._close()
+        if self._lies_at is not None:
+            with suppress(OSError):
+                self._lies_at.unlink()
+
+    def _open_fd(self) -> int:
+        if self._fd is None:
+            raise ValueError(f"blob {self._final.name} is finished")
+        return self._fd
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+
+def _read_range(fd: int, offset: int, length: int) -> bytes:
+    # pread allocates what it is asked for before it looks how much there is.
+    wanted = min(length, max(os.fstat(fd).st_size - offset, 0))
+    first = os.pread(fd, wanted, offset)
+    if len(first) == wanted:
+        return first
+    pieces = [first]  # one call returns at most 2 GiB
+    while pieces[-1]:
+        done = sum(map(len, pieces))
+        pieces.append(os.pread(fd, wanted - done, offset + done))
+    return b"".join(pieces)
+
+
+def _make_durable_folder(folder: Path) -> None:
+    """Make `folder` and what is missing above it, each durable in the folder that holds it."""
+    if folder.is_dir():
+        return
+    _make_durable_folder(folder.parent)
+    _make_private_folder(folder)
+    _sync_folder(folder.parent)
+
+
+def _make_private_folder(folder: Path) -> None:
+    with suppress(FileExistsError):  # a neighbour was quicker
+        folder.mkdir(0o700)
+        folder.chmod(0o700)  # whatever the umask took away
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _reported(action: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _failure(action, error) from error
+
+
+def _failure(action: str, error: OSError) -> Unavailable:
+    reason = errno.errorcode.get(error.errno or 0, "unknown error")
+    kind = StorageFull if error.errno in _NO_ROOM else Unavailable
+    return kind(f"the disk refused to {action} ({reason})")
