@@ -1,0 +1,63 @@
+"""The command `secure-files`: one module per command, each with `register` and `run`."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import NamedTuple
+
+from server.version import VERSION
+
+ABOUT = "A vault for the files that app signing depends on, speaking GitLab's REST API v4."
+EPILOG = """\
+Begin with `secure-files serve --data ./vault`; every command explains itself with --help.
+
+EXIT STATUS
+  0  done
+  1  the command's own "no": a file that expires too soon, a check that failed
+  2  the command line or a setting is wrong
+  3  the keyring is missing, or not the one of the data
+  4  another server is using the data folder
+  5  anything else that kept the command from its work
+"""
+
+
+class Command(NamedTuple):
+    """A command's name, its line in the overview, and the module that holds it."""
+
+    name: str
+    about: str
+    module: str
+
+
+COMMANDS = (
+    Command("serve", "run the server; the first start makes the vault", "cli.serve"),
+    Command("expiry-report", "tell what expires, soonest first, across all projects", "cli.expiry_report"),
+    Command("inspect", "tell what the parsers see in a local file", "cli.inspect"),
+    Command("token", "make a personal access token", "cli.token"),
+)
+
+
+def parser(argv: list[str]) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; only the command that is asked for is loaded."""
+    top = argparse.ArgumentParser(
+        prog="secure-files",
+        description=ABOUT,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked = next((word for word in argv if not word.startswith("-")), "")
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name,
+            help=command.about,
+            description=command.about.capitalize() + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if command.name == asked:
+            module = import_module(command.module)
+            module.register(sub)
+            sub.set_defaults(run=module.run)
+    return top

@@ -6,7 +6,8 @@
     ├── NotFound             there is no such thing, or it is hidden from the caller
     ├── Conflict             the state of the vault does not permit it
     ├── LimitExceeded        a count or a size is used up (TooLarge)
-    ├── Invalid              a value that cannot be taken; carries the field it is about
+    ├── Invalid              a value that cannot be taken; carries the fields it is about
+    ├── UnsafePath           a name that would climb out of its folder
     ├── Damaged              stored bytes are not what was stored (Tampered, Truncated, BlobMissing)
     ├── UnknownKey           a master key that the keyring does not have
     ├── BadKeyring           the keyring itself cannot be used
@@ -16,6 +17,13 @@
 Messages name files, projects and keys by id; never a secret, never plaintext.
 How an error looks to a client is decided in `server/errors.py`, its exit code in `cli/main.py`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class VaultError(Exception):
@@ -73,12 +81,20 @@ class TooLarge(LimitExceeded):
 
 
 class Invalid(VaultError):
-    """A value that breaks a rule of the model: `field` is the field, `problem` the text beside it."""
+    """A value that breaks a rule of the model: `problems` holds a text for each field that is wrong."""
 
-    def __init__(self, field: str, problem: str) -> None:
+    def __init__(self, field: str, problem: str, *, also: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{field} {problem}")
         self.field = field
-        self.problem = problem
+        self.problems = {field: problem, **(also or {})}
+
+
+class UnsafePath(VaultError):
+    """A name that would climb out of its folder; `field` is the parameter it came in."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} should be a valid file path")
+        self.field = field
 
 
 class Damaged(VaultError):

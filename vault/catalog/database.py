@@ -7,35 +7,57 @@ this contract by `tests/database_suite.py`.
 
 from __future__ import annotations
 
+import math
+import re
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from vault.catalog.schema import MIGRATIONS
+from vault.errors import Invalid
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from vault.catalog.schema import Migration
 
 Scalar = str | int | float | bytes | None
 Row = dict[str, Any]
 
 T = TypeVar("T")
 
+_INT64 = range(-(1 << 63), 1 << 63)
+_TABLE = re.compile(r"[a-z_]+")
+
 
 class Transaction(Protocol):
-    """One piece of work inside a durable transaction."""
+    """One piece of work inside a durable transaction; of no use once the work has returned."""
 
     def query(self, sql: str, /, **params: Scalar) -> list[Row]:
-        """Run one statement and return its rows (those of `RETURNING` for a write)."""
+        """Run one statement and return its rows (those of `RETURNING` for a write).
+
+        Raises `Conflict` when the statement breaks a unique or foreign key, `Invalid` for a parameter that not every
+        engine can hold (see `checked`). A statement that failed in the engine ends the work: whatever it asks
+        afterwards, and its return, raise the same error. To insert what may be there already, say `ON CONFLICT`.
+        """
 
     def lock(self, table: str, row_id: int) -> None:
         """Hold `row_id` of `table` against other writers until the transaction ends: taken before count-then-write."""
 
 
 class Database(Protocol):
-    """A catalog engine. Safe to use from any thread."""
+    """A catalog engine. Safe to use from any thread, but never from inside a work: that raises `RuntimeError`."""
 
     reads_are_quick: bool
     """A read takes microseconds and never waits for a writer or a network: it may run on the event loop."""
 
+    def migrate(self, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+        """Make the catalog if there is none and apply what it lacks; any number of processes may do so at once.
+
+        Raises `Conflict` when the catalog has a migration that is not in `migrations`: a newer program made it.
+        """
+
     def query(self, sql: str, /, **params: Scalar) -> list[Row]:
-        """Run one reading statement outside any transaction. Raises `Unavailable`."""
+        """Run one reading statement outside any transaction. Raises `Unavailable`, and `Invalid` as a work does."""
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction and return its result once that is durable.
@@ -44,5 +66,55 @@ class Database(Protocol):
         `StorageFull` or `Unavailable` when the engine refuses the commit: then nothing of it is kept.
         """
 
+    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """Queue `work` and return at once; `write(work)` is `submit(work).result()` with a limit on the waiting.
+
+        For an event loop: `await asyncio.wrap_future(database.submit(work))` needs no thread of its own. A future
+        cancelled before its work began is never run; afterwards it cannot be cancelled.
+        """
+
     def close(self) -> None:
-        """Let go of every connection; calls after it are an error."""
+        """Finish what is queued and let go of every connection; calls after it raise `Unavailable`."""
+
+
+def checked(params: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return the parameters as plain values that every engine binds alike, booleans and enumerations as what they hold.
+
+    Raises `Invalid` for text with a NUL or half a surrogate pair, an integer over 64 bits, a float that is no
+    number; `TypeError` for anything that is not a `Scalar`.
+    """
+    return {name: _checked(value) for name, value in params.items()}
+
+
+def checked_table(name: str) -> str:
+    """Return `name`, which may then be part of a statement. Raises `ValueError`."""
+    if _TABLE.fullmatch(name) is None:
+        raise ValueError("a table's name is lower-case letters and underscores")
+    return name
+
+
+def _checked(value: Scalar) -> Scalar:
+    if value is None or isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return _checked_text(value)
+    if isinstance(value, int):
+        if value not in _INT64:
+            raise Invalid("value", "is out of range")
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Invalid("value", "is not a finite number")
+        return value
+    raise TypeError(f"a parameter cannot be of type {type(value).__name__}")
+
+
+def _checked_text(value: str) -> str:
+    if "\0" in value:
+        raise Invalid("value", "must not contain NUL")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Invalid("value", "is not valid Unicode") from None
+    return str.__str__(value)

@@ -1,0 +1,70 @@
+"""`secure-files serve`: runs the server; the first start makes the vault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cli import options as shared
+from cli.main import say
+
+if TYPE_CHECKING:
+    import argparse
+
+    from server.settings import Settings
+    from server.wiring import Services
+
+EPILOG = """\
+The first start makes the data folder, the master key and an administrator called root, whose token is printed once to
+stderr (or is the one in SECURE_FILES_ROOT_TOKEN). Back the keyring up, apart from the data: without it nothing opens.
+
+Every option is also a variable, SECURE_FILES_ and its name, and a line of the TOML file that --config names.
+The server is ready when GET /-/readiness answers 200. SIGTERM ends it: running requests get some seconds.
+
+EXAMPLES
+  secure-files serve --data ./vault
+  SECURE_FILES_ROOT_TOKEN=... secure-files serve --data /srv/vault --external-url https://vault.example.com
+
+EXIT STATUS
+  0 ended by a signal; 2 a setting is wrong; 3 the keyring is missing or another's; 4 the data folder is in use; 5 other
+"""
+FLAGS = ("data", "host", "port", "database", "blobs", "external_url", "keyring", "log")
+
+
+def register(sub: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    sub.epilog = EPILOG
+    shared.add_settings(sub, FLAGS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal comes."""
+    from server.logs import configure
+    from server.process import serve
+    from server.wiring import close_folder, open_services
+    from vault.lock import FolderLock
+
+    settings = shared.load(options)
+    configure(settings.log)
+    close_folder(settings.data)
+    with FolderLock(settings.data):
+        services = open_services(settings, create=True)
+        try:
+            welcome(services, settings)
+            serve(services, settings)
+        finally:
+            services.close()
+    return 0
+
+
+def welcome(services: Services, settings: Settings) -> None:
+    """At the first start, make the administrator and say what has to be kept safe."""
+    if services.people.administrator() is not None:
+        return
+    user = services.people.create("root", "Administrator", "admin@example.com", is_admin=True)
+    _, secret = services.tokens.create(user, "first start", ("api",), None, settings.root_token or None)
+    say(f"made a new vault in {settings.data.absolute()}")
+    if not settings.root_token:
+        say(f"the administrator's token, shown only now: {secret}")
+    if not (settings.keyring_json or settings.master_key or settings.master_key_file):
+        say(f"back up the keyring, apart from the data: {settings.keyring_path().absolute()}")
+        say("without it nothing in this vault can ever be opened")

@@ -1,0 +1,138 @@
+"""Who asks, and whether the token reaches: the first checks of every endpoint, before anything is looked up.
+
+https://docs.gitlab.com/api/rest/authentication/
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from server import forms
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from vault.errors import InsufficientScope, Unauthenticated
+from vault.models import Principal, Project, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from aiohttp import web
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+READING = frozenset(("GET", "HEAD"))
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route and what its callers must bring.
+
+    `job_token`: the token of a running job is a login here. `anonymous`: nobody may ask too (the project's
+    visibility decides). `scopes`: besides `api`, what is enough for reading. `body_limit`: bytes of a body.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    job_token: bool = False
+    anonymous: bool = False
+    scopes: tuple[str, ...] = ("read_api",)
+    body_limit: int = forms.BODY_LIMIT
+    open: bool = False
+
+
+class Credential(NamedTuple):
+    """A secret and how it was sent: as a personal token, a job's, or either."""
+
+    secret: str
+    personal: bool
+    job: bool
+
+
+def guarded(endpoint: Endpoint) -> Handler:
+    """Return the endpoint's handler behind the check of its caller."""
+    if endpoint.open:
+        return endpoint.handler
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        request[PRINCIPAL] = await _authenticate(request, endpoint)
+        return await endpoint.handler(request)
+
+    return handler
+
+
+async def _authenticate(request: web.Request, endpoint: Endpoint) -> Principal | None:
+    credential = _from_headers(request.headers, endpoint) or _from_values(request.query, endpoint)
+    if credential is None and request.body_exists and request.method not in READING:
+        credential = _from_values(await forms.read(request, endpoint.body_limit), endpoint)
+    if credential is None:
+        if endpoint.anonymous and request.method in READING:
+            return None
+        raise Unauthenticated
+    principal = await request.app[OFFLOAD].read(_principal, request, credential)
+    _check_scope(request, endpoint, principal)
+    return principal
+
+
+def _principal(request: web.Request, credential: Credential) -> Principal:
+    tokens = request.app[SERVICES].tokens
+    if not credential.personal:
+        return tokens.job(credential.secret)
+    try:
+        return tokens.personal(credential.secret)
+    except Unauthenticated as error:
+        if not credential.job or type(error) is not Unauthenticated:
+            raise
+        return tokens.job(credential.secret)
+
+
+def _check_scope(request: web.Request, endpoint: Endpoint, principal: Principal) -> None:
+    enough = ("api", *endpoint.scopes) if request.method in READING else ("api",)
+    if principal.scopes.isdisjoint(enough):
+        raise InsufficientScope(enough)
+
+
+def _from_headers(headers: Mapping[str, str], endpoint: Endpoint) -> Credential | None:
+    scheme, _, rest = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and rest.strip():
+        return Credential(rest.strip(), personal=True, job=endpoint.job_token)
+    if secret := headers.get("PRIVATE-TOKEN", "").strip():
+        return Credential(secret, personal=True, job=False)
+    if scheme.lower() == "basic" and (secret := _basic_password(rest)):
+        return Credential(secret, personal=True, job=False)
+    if endpoint.job_token and (secret := headers.get("JOB-TOKEN", "").strip()):
+        return Credential(secret, personal=False, job=True)
+    return None
+
+
+def _from_values(values: Mapping[str, object], endpoint: Endpoint) -> Credential | None:
+    for name in ("private_token", "access_token"):
+        if isinstance(secret := values.get(name), str) and secret:
+            return Credential(secret, personal=True, job=endpoint.job_token and name == "access_token")
+    for name in ("job_token", "token") if endpoint.job_token else ():
+        if isinstance(secret := values.get(name), str) and secret:
+            return Credential(secret, personal=False, job=True)
+    return None
+
+
+def _basic_password(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def principal(request: web.Request) -> Principal:
+    """Return who asks. Raises `Unauthenticated` where nobody does."""
+    who = request[PRINCIPAL]
+    if who is None:
+        raise Unauthenticated
+    return who
+
+
+async def project(request: web.Request, needed: Role = Role.NONE) -> Project:
+    """Return the project the path names. Raises `NotFound` when it is hidden or missing, `Forbidden`."""
+    access = request.app[SERVICES].access
+    return await request.app[OFFLOAD].read(access.project, request[PRINCIPAL], request.match_info["id"], needed)

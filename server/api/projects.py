@@ -1,0 +1,174 @@
+"""Projects: https://docs.gitlab.com/api/projects/, as far as clients of the four families need them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from server import forms, paging
+from server.access import Endpoint, principal, project
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.errors import BadRequest, json_answer
+from server.params import Check
+from server.urls import API, base_url
+from vault.errors import Forbidden
+from vault.models import Namespace, Project, Role, Visibility
+from vault.projects import check_default_branch
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from vault.models import Principal
+
+
+def present(request: web.Request, found: Project, caller: Principal | None) -> dict[str, Any]:
+    """Return a project in GitLab's fields; glab crashes without `namespace`, semantic-release without `permissions`."""
+    services = request.app[SERVICES]
+    namespace = services.projects.namespace(found.namespace_id)
+    own, inherited = services.access.levels(caller, found)
+    url = f"{base_url(request)}/{found.full_path}"
+    return {
+        "id": found.id,
+        "description": found.description,
+        "name": found.name,
+        "name_with_namespace": f"{namespace.name} / {found.name}",
+        "path": found.path,
+        "path_with_namespace": found.full_path,
+        "created_at": found.created_at,
+        "default_branch": found.default_branch,
+        "tag_list": [],
+        "topics": [],
+        "http_url_to_repo": f"{url}.git",
+        "ssh_url_to_repo": None,
+        "web_url": url,
+        "readme_url": None,
+        "avatar_url": None,
+        "forks_count": 0,
+        "star_count": 0,
+        "last_activity_at": found.last_activity_at,
+        "namespace": present_namespace(request, namespace),
+        "visibility": found.visibility,
+        "archived": found.archived,
+        "empty_repo": True,
+        "creator_id": found.creator_id,
+        "public_jobs": found.settings.get("public_jobs", True),
+        "permissions": {"project_access": _level(own), "group_access": _level(inherited)},
+    }
+
+
+def _level(role: Role | None) -> dict[str, int] | None:
+    return None if role is None else {"access_level": int(role), "notification_level": 3}
+
+
+def present_namespace(request: web.Request, namespace: Namespace) -> dict[str, Any]:
+    """Return the namespace that a project lies in."""
+    return {
+        "id": namespace.id,
+        "name": namespace.name,
+        "path": namespace.path,
+        "kind": namespace.kind,
+        "full_path": namespace.full_path,
+        "parent_id": namespace.parent_id,
+        "avatar_url": None,
+        "web_url": f"{base_url(request)}/{'groups/' if namespace.kind == 'group' else ''}{namespace.full_path}",
+    }
+
+
+async def index(request: web.Request) -> web.Response:
+    """List the projects the caller may know of, newest first."""
+    page = paging.read_page(request)
+    check = Check(dict(request.query))
+    filters = {
+        "membership": check.boolean("membership"),
+        "owned": check.boolean("owned"),
+        "search": check.maybe_text("search"),
+        "visibility": check.choice("visibility", tuple(Visibility)),
+    }
+    check.done()
+
+    def work() -> tuple[list[dict[str, Any]], int]:
+        listing = request.app[SERVICES].projects.find(request[PRINCIPAL], page, **filters)  # type: ignore[arg-type]
+        return [present(request, found, request[PRINCIPAL]) for found in listing.rows], listing.total
+
+    body, total = await request.app[OFFLOAD].read(work)
+    return json_answer(body, headers=paging.headers(request, page, total))
+
+
+async def show(request: web.Request) -> web.Response:
+    """Tell of one project."""
+    found = await project(request)
+    return json_answer(await request.app[OFFLOAD].read(present, request, found, request[PRINCIPAL]))
+
+
+async def create(request: web.Request) -> web.Response:
+    """Make a project in a namespace the caller may use, by default his own."""
+    caller = principal(request)
+    check = Check(await forms.read(request))
+    name, path = check.text("name"), check.text("path")
+    namespace_id = check.integer("namespace_id")
+    visibility = check.choice("visibility", tuple(Visibility), Visibility.PRIVATE)
+    description = check.text("description")
+    branch = check.text("default_branch", "main")
+    check.done()
+    if not name and not path:
+        raise BadRequest("name, path are missing, at least one parameter must be provided")
+    services = request.app[SERVICES]
+
+    def work() -> dict[str, Any]:
+        made = services.projects.create(
+            caller,
+            name,
+            path,
+            namespace=_namespace(request, caller, namespace_id),
+            visibility=Visibility(visibility or Visibility.PRIVATE),
+            description=description,
+            default_branch=check_default_branch(branch),
+        )
+        return present(request, made, caller)
+
+    return json_answer(await request.app[OFFLOAD].call(work), 201)
+
+
+def _namespace(request: web.Request, caller: Principal, namespace_id: int | None) -> Namespace | None:
+    if namespace_id is None:
+        return None
+    services = request.app[SERVICES]
+    namespace = services.projects.namespace(namespace_id)
+    if services.access.group_role(caller, namespace) < Role.DEVELOPER:
+        raise Forbidden
+    return namespace
+
+
+async def update(request: web.Request) -> web.Response:
+    """Change a project's description, visibility, name or default branch."""
+    found = await project(request, Role.MAINTAINER)
+    check = Check(await forms.read(request))
+    changes: dict[str, Any] = {
+        name: check.text(name) for name in ("name", "description", "default_branch") if check.has(name)
+    }
+    if check.has("visibility"):
+        changes["visibility"] = check.choice("visibility", tuple(Visibility))
+    settings = {name: check.boolean(name) for name in ("public_jobs", "public_builds") if check.has(name)}
+    if settings:
+        changes["settings"] = {"public_jobs": all(settings.values())}
+    check.done()
+    if "default_branch" in changes:
+        check_default_branch(changes["default_branch"])
+    changed = await request.app[OFFLOAD].call(request.app[SERVICES].projects.update, found, changes)
+    return json_answer(await request.app[OFFLOAD].read(present, request, changed, principal(request)))
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Delete a project and all that is in it."""
+    found = await project(request, Role.OWNER)
+    await request.app[OFFLOAD].call(request.app[SERVICES].projects.delete, found.id)
+    return json_answer({"message": "202 Accepted"}, 202)
+
+
+ONE = f"{API}/projects/{{id:[^/]+}}"
+ENDPOINTS = (
+    Endpoint("GET", f"{API}/projects", index, anonymous=True),
+    Endpoint("POST", f"{API}/projects", create),
+    Endpoint("GET", ONE, show, anonymous=True, job_token=True),
+    Endpoint("PUT", ONE, update),
+    Endpoint("DELETE", ONE, remove),
+)

@@ -1,0 +1,107 @@
+"""Secure files: https://docs.gitlab.com/api/secure_files/, and what goes beyond (see `docs/api.md`)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from server import forms, paging
+from server.access import Endpoint, project
+from server.app_keys import OFFLOAD, SERVICES, SETTINGS
+from server.downloads import whole_or_part
+from server.errors import json_answer
+from server.params import Check
+from server.settings import MIB
+from server.urls import API
+from vault.access import parse_id
+from vault.errors import NotFound
+from vault.models import Role
+
+if TYPE_CHECKING:
+    from vault.models import SecureFile
+
+COLLECTION = f"{API}/projects/{{id:[^/]+}}/secure_files"
+ONE = f"{COLLECTION}/{{secure_file_id:[^/]+}}"
+
+
+def present(file: SecureFile) -> str:
+    """Return a file as JSON text; its metadata is JSON already and is not parsed again."""
+    fields = {
+        "id": file.id,
+        "name": file.name,
+        "checksum": file.checksum,
+        "checksum_algorithm": "sha256",
+        "created_at": file.created_at,
+        "expires_at": file.expires_at,
+    }
+    more = {"metadata_error": file.metadata_error, "file_extension": file.file_extension}
+    return f'{_json(fields)[:-1]},"metadata":{file.metadata or "null"},{_json(more)[1:]}'
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def file_id(request: web.Request) -> int:
+    """Return the file's id from the path. Raises `NotFound` for what cannot be one."""
+    number = parse_id(request.match_info["secure_file_id"])
+    if number is None:
+        raise NotFound
+    return number
+
+
+async def index(request: web.Request) -> web.Response:
+    """List a project's files, newest first."""
+    found = await project(request, Role.DEVELOPER)
+    page = paging.read_page(request)
+    files = request.app[SERVICES].secure_files
+    listing = await request.app[OFFLOAD].read(files.page, found.id, page)
+    body = f"[{','.join(present(file) for file in listing.rows)}]"
+    return json_answer(body, headers=paging.headers(request, page, listing.total))
+
+
+async def show(request: web.Request) -> web.Response:
+    """Tell of one file."""
+    found = await project(request, Role.DEVELOPER)
+    file = await request.app[OFFLOAD].read(request.app[SERVICES].secure_files.get, found.id, file_id(request))
+    return json_answer(present(file))
+
+
+async def download(request: web.Request) -> web.Response:
+    """Send a file's content, opened and verified as a whole before the first byte goes out."""
+    found = await project(request, Role.DEVELOPER)
+    files = request.app[SERVICES].secure_files
+    file, content = await request.app[OFFLOAD].call(files.content, found.id, file_id(request))
+    return whole_or_part(request, content, file.name, file.checksum)
+
+
+async def create(request: web.Request) -> web.Response:
+    """Take a new file in; the answer has its metadata already."""
+    found = await project(request, Role.MAINTAINER)
+    limit = request.app[SETTINGS].secure_file_bytes
+    check = Check(await forms.read(request, limit + forms.MULTIPART_SLACK))
+    name = check.text("name", required=True)
+    file = check.file("file")
+    password = check.maybe_text("password")
+    check.done()
+    files = request.app[SERVICES].secure_files
+    stored = await request.app[OFFLOAD].call(files.add, found.id, name, file.content, password)
+    return json_answer(present(stored), 201)
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Delete a file."""
+    found = await project(request, Role.MAINTAINER)
+    await request.app[OFFLOAD].call(request.app[SERVICES].secure_files.remove, found.id, file_id(request))
+    return web.Response(status=204)
+
+
+ENDPOINTS = (
+    Endpoint("GET", COLLECTION, index, job_token=True),
+    Endpoint("POST", COLLECTION, create, job_token=True, body_limit=6 * MIB),
+    Endpoint("GET", ONE, show, job_token=True),
+    Endpoint("DELETE", ONE, remove, job_token=True),
+    Endpoint("GET", f"{ONE}/download", download, job_token=True),
+)

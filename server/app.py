@@ -1,0 +1,68 @@
+"""The application, from services to routes, readable from top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from server import middlewares
+from server.access import guarded
+from server.api import FAMILIES
+from server.app_keys import OFFLOAD, SERVICES, SETTINGS
+from server.offload import Offload
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from server.settings import Settings
+    from server.wiring import Services
+
+log = logging.getLogger("secure_files.server")
+
+HOUSEKEEPING_SECONDS = 2.0
+
+
+def make_app(services: Services, settings: Settings) -> web.Application:
+    """Return the application that serves these services. It closes nothing it was given."""
+    app = web.Application(
+        middlewares=[middlewares.request_id, middlewares.access_log, middlewares.errors],
+        client_max_size=0,
+    )
+    app[SERVICES] = services
+    app[SETTINGS] = settings
+    app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)
+    app.on_response_prepare.append(middlewares.add_headers)
+    app.cleanup_ctx.append(_offload)
+    app.cleanup_ctx.append(_housekeeping)
+    for family in FAMILIES:
+        for endpoint in family.ENDPOINTS:
+            for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
+                app.router.add_route(method, endpoint.path, guarded(endpoint))
+    return app
+
+
+async def _offload(app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[OFFLOAD].close()
+
+
+async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(_keep_house(app))
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _keep_house(app: web.Application) -> None:
+    """Remove the bytes of deleted objects while serving; what fails is tried again at the next turn."""
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+        try:
+            await app[OFFLOAD].call(app[SERVICES].storage.remove_noted)
+        except Exception:
+            log.exception("housekeeping failed; it is tried again in %s s", HOUSEKEEPING_SECONDS)

@@ -1,0 +1,21 @@
+"""What the application and a request carry, by typed key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from server.offload import Offload
+from server.settings import Settings
+from server.wiring import Services
+
+if TYPE_CHECKING:
+    from vault.models import Principal
+
+SERVICES = web.AppKey("services", Services)
+SETTINGS = web.AppKey("settings", Settings)
+OFFLOAD = web.AppKey("offload", Offload)
+
+PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal", object)  # type: ignore[arg-type]
+REQUEST_ID = web.RequestKey("request_id", str)

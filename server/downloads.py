@@ -1,0 +1,83 @@
+"""How content goes out: headers that no browser runs anything by, ranges, and 304 for who has it already."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UNSAFE_IN_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')
+RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+HEADERS = {
+    "Cache-Control": "private, no-store",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Transfer-Encoding": "binary",
+    "Accept-Ranges": "bytes",
+}
+
+
+class Span(NamedTuple):
+    """Bytes [start, end) of a whole."""
+
+    start: int
+    end: int
+
+
+def disposition(name: str, kind: str = "attachment") -> str:
+    """Return a Content-Disposition (RFC 6266) for the last part of a name, with `filename*` when it is not plain."""
+    base = name.rpartition("/")[2] or "file"
+    plain = UNSAFE_IN_QUOTES.sub("_", base)
+    value = f'{kind}; filename="{plain}"'
+    if plain != base:
+        value += f"; filename*=UTF-8''{quote(base, safe='', errors='replace')}"
+    return value
+
+
+def whole_or_part(
+    request: web.Request, data: bytes | bytearray, name: str, etag: str, content_type: str = "application/octet-stream"
+) -> web.Response:
+    """Answer a download from memory: 200, 206 for one range, 304, or 416 for a range outside."""
+    headers = {**HEADERS, "Content-Disposition": disposition(name), "ETag": f'"{etag}"'}
+    if matches(request.headers.get("If-None-Match", ""), etag):
+        return web.Response(status=304, headers=headers)
+    span = asked_span(request.headers, len(data), etag)
+    if span is None:
+        return web.Response(body=data, headers=headers, content_type=content_type)
+    if span.start >= span.end:
+        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
+    headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{len(data)}"
+    part = bytes(memoryview(data)[span.start : span.end])
+    return web.Response(status=206, body=part, headers=headers, content_type=content_type)
+
+
+def matches(header: str, etag: str) -> bool:
+    """Say whether an If-None-Match header names the tag (RFC 9110 section 13.1.2, weak comparison)."""
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in tags or f'"{etag}"' in tags
+
+
+def asked_span(headers: Mapping[str, str], size: int, etag: str) -> Span | None:
+    """Return the one range asked for; None when all is to be sent, an empty span when the range is outside.
+
+    Several ranges, another unit, or an If-Range that names another state get the whole (RFC 9110 section 14.2).
+    """
+    if "Range" not in headers or headers.get("If-Range", f'"{etag}"') != f'"{etag}"':
+        return None
+    found = RANGE.fullmatch(headers["Range"].strip())
+    if not found or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if not first:
+        length = int(last)
+        return Span(max(0, size - length), size) if length else Span(size, size)
+    start, end = int(first), int(last) + 1 if last else size
+    if end <= start:
+        return None
+    return Span(start, min(end, size)) if start < size else Span(size, size)

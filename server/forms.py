@@ -1,0 +1,187 @@
+"""Query, JSON, form and multipart as one set of values, as GitLab reads them for POST, PUT and DELETE alike.
+
+Nothing is spooled: a body is read into memory up to a limit that is counted on the wire. (aiohttp's own
+`request.post()` writes parts to temporary files in clear, and its `client_max_size` does not stop a multipart body.)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from multipart import MultipartError, PushMultipartParser, parse_options_header
+
+from server.errors import BadRequest, Refused
+from vault.errors import TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+KIB = 1024
+BODY_LIMIT = 1024 * KIB
+TEXT_LIMIT = 64 * KIB
+PARTS_LIMIT = 20
+# What a multipart body holds besides its file: boundaries, part headers, small fields.
+MULTIPART_SLACK = 256 * KIB
+
+FORM = web.RequestKey("form", object)
+
+
+@dataclass(slots=True)
+class UploadedFile:
+    """A file part, in memory."""
+
+    filename: str
+    content: bytearray = field(default_factory=bytearray)
+
+
+Values = dict[str, Any]
+
+
+async def read(request: web.Request, limit: int = BODY_LIMIT) -> Values:
+    """Return all parameters of a request; those of the body win over the query's. Read once, then remembered.
+
+    A file is an `UploadedFile`, `name[]` a list. Raises `BadRequest` for a body that is not what its type says,
+    `TooLarge` when it is longer than `limit` bytes, before it is read when it says so itself.
+    """
+    known = request.get(FORM)
+    if isinstance(known, dict):
+        return known
+    values = gathered(request.query.items())
+    if request.body_exists and request.method not in ("GET", "HEAD"):
+        values.update(await _body(request, limit))
+    request[FORM] = values
+    return values
+
+
+async def _body(request: web.Request, limit: int) -> Values:
+    kind = request.content_type
+    if kind == "multipart/form-data":
+        return await _multipart(request, limit)
+    if kind == "application/x-www-form-urlencoded":
+        return _urlencoded(bytes(await whole(request, min(limit, BODY_LIMIT))))
+    if kind == "application/json" or kind.endswith("+json"):
+        return _json(bytes(await whole(request, limit)))
+    await whole(request, limit)
+    return {}
+
+
+def gathered(pairs: Iterable[tuple[str, Any]]) -> Values:
+    """Return pairs as values: of a repeated name the last, of `name[]` all."""
+    values: Values = {}
+    for name, value in pairs:
+        if name.endswith("[]"):
+            values.setdefault(name[:-2], []).append(value)
+        else:
+            values[name] = value
+    return values
+
+
+async def chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
+    """Yield the body as it comes, counted. Raises `TooLarge`, `Refused` for an encoded body."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        # aiohttp inflates by itself: 60 kB would become 60 MB.
+        raise Refused(415, {"error": "A request body with Content-Encoding is not supported"})
+    if (request.content_length or 0) > limit:
+        raise TooLarge(limit)
+    count = 0
+    while data := await request.content.readany():
+        count += len(data)
+        if count > limit:
+            raise TooLarge(limit)
+        yield data
+
+
+async def whole(request: web.Request, limit: int) -> bytearray:
+    """Return the whole body. Raises `TooLarge`."""
+    body = bytearray()
+    async for data in chunks(request, limit):
+        body += data
+    return body
+
+
+def _json(body: bytes) -> Values:
+    if not body.strip():
+        return {}
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("message body does not match declared format") from error
+    if not isinstance(value, dict):
+        raise BadRequest("the message body has to be a JSON object")
+    return {name.removesuffix("[]"): item for name, item in value.items() if item is not None}
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _urlencoded(body: bytes) -> Values:
+    try:
+        return gathered(parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=1000))
+    except ValueError as error:
+        raise BadRequest("message body does not match declared format") from error
+
+
+async def _multipart(request: web.Request, limit: int) -> Values:
+    parts: list[tuple[str, Any]] = []
+    content: bytearray | None = None
+    with _parser(request) as parser:
+        async for data in chunks(request, limit):
+            if parser.closed:
+                continue
+            for event in _events(parser, data):
+                if isinstance(event, (bytes, bytearray)):
+                    assert content is not None
+                    content += event
+                    _check_text(parts[-1][1], content)
+                elif event is not None:
+                    content = bytearray()
+                    parts.append((event.name, _part(event.filename, content)))
+        _finish(parser)
+    return gathered((name, _text(name, part)) for name, part in parts)
+
+
+def _parser(request: web.Request) -> PushMultipartParser:
+    _, options = parse_options_header(request.headers.get("Content-Type", ""))
+    boundary = options.get("boundary", "")
+    try:
+        return PushMultipartParser(boundary, max_segment_count=PARTS_LIMIT)
+    except (MultipartError, ValueError, LookupError) as error:
+        raise BadRequest("invalid multipart body: no usable boundary") from error
+
+
+def _events(parser: PushMultipartParser, data: bytes) -> Iterable[Any]:
+    try:
+        yield from parser.parse(data)
+    except (MultipartError, UnicodeError, LookupError, AssertionError) as error:
+        raise BadRequest(f"invalid multipart body: {type(error).__name__}") from error
+
+
+def _finish(parser: PushMultipartParser) -> None:
+    """Refuse a body without its closing boundary: what came may be half a file."""
+    try:
+        parser.close()
+    except MultipartError as error:
+        raise BadRequest("invalid multipart body: it ends before its closing boundary") from error
+
+
+def _part(filename: str | None, content: bytearray) -> UploadedFile | bytearray:
+    return content if filename is None else UploadedFile(filename, content)
+
+
+def _check_text(part: UploadedFile | bytearray, content: bytearray) -> None:
+    if not isinstance(part, UploadedFile) and len(content) > TEXT_LIMIT:
+        raise BadRequest(f"a form field is longer than {TEXT_LIMIT} bytes")
+
+
+def _text(name: str, part: UploadedFile | bytearray) -> UploadedFile | str:
+    if isinstance(part, UploadedFile):
+        return part
+    try:
+        return part.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{name} is invalid") from error

@@ -1,0 +1,107 @@
+"""What surrounds every request: an id, one place where errors become answers, and a log without secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import time
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
+
+from server.app_keys import REQUEST_ID
+from server.errors import answer_to, json_answer
+from server.ids import request_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = logging.getLogger("secure_files.server")
+access = logging.getLogger("secure_files.access")
+
+SECRET_IN_QUERY = re.compile(r"(?i)((?:private|access|job)?_?token=)[^&\s]*")
+
+HEADERS = {
+    "Server": "secure-files",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the headers that every answer has on one that is about to start."""
+    headers = response.headers
+    headers.update(HEADERS)
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "max-age=0, private, must-revalidate"
+    if REQUEST_ID in request:
+        headers["X-Request-Id"] = request[REQUEST_ID]
+
+
+@web.middleware
+async def request_id(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id: the client's own when it is a plain word, else a new one."""
+    request[REQUEST_ID] = request_id_of(request.headers.get("X-Request-Id", ""))
+    return await handler(request)
+
+
+@web.middleware
+async def access_log(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Log one line a request, tokens in the query replaced."""
+    start = time.monotonic()
+    response = await handler(request)
+    if access.isEnabledFor(logging.INFO):
+        access.info(
+            "%s",
+            json.dumps(
+                {
+                    "request_id": request[REQUEST_ID],
+                    "ip": request.remote,
+                    "method": request.method,
+                    "path": SECRET_IN_QUERY.sub(r"\1[FILTERED]", request.raw_path),
+                    "status": response.status,
+                    "ms": round((time.monotonic() - start) * 1000, 1),
+                }
+            ),
+        )
+    return response
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into the answer GitLab would give; an unforeseen one is logged and is a plain 500."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _http(error)
+    except (asyncio.CancelledError, ConnectionError):
+        raise
+    except (HttpProcessingError, RequestPayloadError, ClientError):
+        # What the reader of a body raises into a handler; aiohttp's default would be a 500.
+        return json_answer({"error": "the request body cannot be read"}, 400)
+    except Exception as error:  # noqa: BLE001 - the outermost place
+        answer = answer_to(error)
+        if answer is None or answer.status >= 500:
+            return _crash(request, error, answer)
+        return answer
+
+
+def _crash(request: web.Request, error: Exception, answer: web.Response | None = None) -> web.Response:
+    log.error("%s: %s", request[REQUEST_ID], type(error).__name__, exc_info=error)
+    return answer or json_answer({"message": "500 Internal Server Error"}, 500)
+
+
+def _http(error: web.HTTPException) -> web.StreamResponse:
+    """Say what aiohttp itself refuses (no such route, no such method) in JSON."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return json_answer({"error": "405 Not Allowed"}, 405, {"Allow": error.headers["Allow"]})
+    if error.status == 404:
+        return json_answer({"error": "404 Not Found"}, 404)
+    return json_answer({"message": f"{error.status} {error.reason}"}, error.status)

@@ -1,0 +1,66 @@
+"""Offset pagination with GitLab's headers: https://docs.gitlab.com/api/rest/#offset-based-pagination."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from server.errors import BadRequest
+from server.urls import base_url
+from vault.models import Page
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+DEFAULT_SIZE, LARGEST_SIZE = 20, 100
+LARGEST_PAGE = 2**53
+# A credential in the query is not repeated into links, which end up in logs.
+SECRETS = frozenset(("private_token", "access_token", "job_token", "token"))
+
+
+def read_page(request: web.Request) -> Page:
+    """Return the page asked for; more than 100 rows are quietly 100. Raises `BadRequest`."""
+    number = _number(request, "page", 1)
+    size = _number(request, "per_page", DEFAULT_SIZE)
+    if size == 0:
+        raise BadRequest("per_page has a value not allowed")
+    for name, value in (("page", number), ("per_page", size)):
+        if value < 1:
+            raise BadRequest(f"{name} does not have a valid value")
+    return Page(min(number, LARGEST_PAGE), min(size, LARGEST_SIZE))
+
+
+def _number(request: web.Request, name: str, default: int) -> int:
+    text = request.query.get(name, "")
+    if not text:
+        return default
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
+        raise BadRequest(f"{name} is invalid")
+    return int(text[:30])
+
+
+def headers(request: web.Request, page: Page, total: int) -> dict[str, str]:
+    """Return the `X-*` headers and `Link` for one page of `total` rows."""
+    last = max(1, -(-total // page.size))
+    following = page.number + 1 if page.number < last else None
+    previous = page.number - 1 if page.number > 1 else None
+    places = {"prev": previous, "next": following, "first": 1, "last": last}
+    links = [f'<{_link(request, place, page.size)}>; rel="{rel}"' for rel, place in places.items() if place]
+    return {
+        "X-Total": str(total),
+        "X-Total-Pages": str(last),
+        "X-Page": str(page.number),
+        "X-Per-Page": str(page.size),
+        "X-Next-Page": str(following or ""),
+        "X-Prev-Page": str(previous or ""),
+        "Link": ", ".join(links),
+    }
+
+
+def _link(request: web.Request, number: int, size: int) -> str:
+    asked = [(key, value) for key, value in request.query.items() if key not in SECRETS | {"page", "per_page"}]
+    named = [(key, request.match_info[key]) for key in ("id",) if key in request.match_info]
+    path = request.rel_url.raw_path
+    query = urlencode([*named, *asked, ("page", number), ("per_page", size)], quote_via=quote, errors="replace")
+    return f"{base_url(request)}{path}?{query}"

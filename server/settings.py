@@ -1,0 +1,97 @@
+"""Every setting: a flag of the command line, a `SECURE_FILES_*` variable or a line of one TOML file, in this order.
+
+This is the only module that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vault.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "SECURE_FILES_"
+MIB = 1024 * 1024
+
+
+def setting(default: Any, about: str) -> Any:
+    """Declare one setting with the sentence that the documentation and `--help` show."""
+    return field(default=default, metadata={"about": about})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this vault runs. Field names are the TOML keys; upper case after `SECURE_FILES_` they are the variables."""
+
+    data: Path = setting(Path("data"), "folder of the catalog, the blobs and, unless told otherwise, the keyring")
+    host: str = setting("127.0.0.1", "address to listen on")
+    port: int = setting(8080, "port to listen on; 0 takes a free one")
+    database: str = setting("", "URL of the catalog; empty: SQLite in the data folder")
+    blobs: str = setting("", "URL of the blob store; empty: files in the data folder")
+    external_url: str = setting("", "address that clients use, for links; empty: the one in their request")
+    keyring: str = setting("", "file that holds the master keys; empty: keys/keyring.json in the data folder")
+    keyring_json: str = setting("", "the keyring itself as JSON, instead of a file")
+    master_key: str = setting("", "one master key in base64, instead of a keyring")
+    master_key_file: str = setting("", "file that holds one master key in base64, instead of a keyring")
+    root_token: str = setting("", "the administrator's token at the first start; empty: a new one, printed once")
+    secure_file_bytes: int = setting(5 * MIB, "secure files of this many bytes and more are refused")
+    secure_files_per_project: int = setting(100, "secure files a project may hold")
+    threads: int = setting(16, "threads that serve blocking work")
+    parser_children: int = setting(2, "child processes that read uploaded files")
+    grace: float = setting(20.0, "seconds that running requests get after SIGTERM")
+    log: str = setting("text", "form of the log on stderr: text or json")
+
+    def database_url(self) -> str:
+        """Return the catalog's URL."""
+        return self.database or f"sqlite:{self.data.absolute() / 'catalog.sqlite'}"
+
+    def blobs_url(self) -> str:
+        """Return the blob store's URL."""
+        return self.blobs or str(self.data.absolute() / "blobs")
+
+    def keyring_path(self) -> Path:
+        """Return where the keyring file lies when it is one."""
+        return Path(self.keyring) if self.keyring else self.data / "keys" / "keyring.json"
+
+
+def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings in force. Raises `Invalid` for an unknown key or a value that does not fit."""
+    environment = os.environ if environment is None else environment
+    flags = {key: value for key, value in (flags or {}).items() if value is not None}
+    given: dict[str, Any] = {}
+    config = flags.pop("config", None) or environment.get(f"{PREFIX}CONFIG")
+    if config:
+        given.update(_from_toml(Path(config)))
+    for each in fields(Settings):
+        text = environment.get(PREFIX + each.name.upper())
+        if text is not None and text != "":
+            given[each.name] = text
+    given.update(flags)
+    return replace(Settings(), **{key: _fit(key, value) for key, value in given.items()})
+
+
+def _from_toml(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise Invalid("config", f"cannot be read: {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid("config", f"is not TOML: {path}: {error}") from error
+    return table
+
+
+def _fit(key: str, value: Any) -> Any:
+    known: dict[str, Any] = {each.name: each.default for each in fields(Settings)}
+    if key not in known:
+        raise Invalid(key, f"is not a setting; those are {', '.join(known)}")
+    kind = type(known[key])
+    try:
+        return Path(value) if issubclass(kind, Path) else kind(value)
+    except (TypeError, ValueError) as error:
+        raise Invalid(key, f"has to be {kind.__name__}, not {value!r}") from error

@@ -1,0 +1,146 @@
+"""Builds the vault from settings: the only place that names drivers, and the only one that makes keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+from parsers.isolated import Pool
+from vault import keys
+from vault.access import Access
+from vault.blobs import open_blobs
+from vault.catalog import open_catalog
+from vault.crypto.keyring import Keyring
+from vault.errors import BadKeyring, Unavailable, UnknownKey, VaultError
+from vault.models import Limits
+from vault.people import People
+from vault.pipelines import Pipelines
+from vault.projects import Projects
+from vault.secure_files import SecureFiles
+from vault.storage import SealedStorage
+from vault.tokens import Tokens
+
+if TYPE_CHECKING:
+    from server.settings import Settings
+    from vault.catalog.database import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the application and every command receive. Close it when done."""
+
+    database: Database
+    storage: SealedStorage
+    parsers: Pool
+    tokens: Tokens
+    people: People
+    projects: Projects
+    access: Access
+    pipelines: Pipelines
+    secure_files: SecureFiles
+
+    @property
+    def reads_are_quick(self) -> bool:
+        """Short reads of the catalog may run on the event loop."""
+        return self.database.reads_are_quick
+
+    def problems(self) -> str:
+        """Say what keeps requests from being served; empty when nothing does."""
+        try:
+            self.database.query("SELECT 1 AS one")
+        except VaultError as error:
+            return f"the catalog does not answer: {error}"
+        return ""
+
+    def close(self) -> None:
+        """Let go of children, threads and files."""
+        self.parsers.close()
+        self.database.close()
+
+
+def open_services(settings: Settings, *, create: bool = False) -> Services:
+    """Open the vault that the settings describe; with `create`, what is missing of a new one is made.
+
+    Raises `BadKeyring` or `UnknownKey` when the keys and the data do not belong together: no new key is made where
+    there is data. Raises `Unavailable` when there is no vault and `create` is not asked.
+    """
+    if create:
+        close_folder(settings.data)
+    elif not settings.database and not (settings.data / "catalog.sqlite").exists():
+        raise Unavailable(
+            f"there is no vault in {settings.data}; `secure-files serve --data {settings.data}` makes one"
+        )
+    database = open_catalog(settings.database_url())
+    try:
+        database.migrate()
+        keyring = _keyring(settings, database, create=create)
+        keys.claim(database, keyring, str(settings.data), _source(settings))
+        return _assemble(settings, database, keyring)
+    except BaseException:
+        database.close()
+        raise
+
+
+def close_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter; one that is there already is closed to others."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def _keyring(settings: Settings, database: Database, *, create: bool) -> Keyring:
+    if settings.keyring_json:
+        return Keyring.from_json(settings.keyring_json)
+    secret = settings.master_key
+    if settings.master_key_file:
+        secret = _read_secret(Path(settings.master_key_file))
+    instance = keys.instance_of(database)
+    if secret:
+        return Keyring.from_master_key(secret, instance or token_hex(16))
+    path = settings.keyring_path()
+    if path.exists():
+        return Keyring.load(path)
+    if instance is None and create:
+        return Keyring.create(path)
+    raise UnknownKey(
+        f"the data in {settings.data} needs {keys.needs(database)}, and there is no keyring at {path}; "
+        "restore the keyring from your backup: no new key is made, as it could not open the data"
+    )
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadKeyring(f"the master key cannot be read from {path}: {type(error).__name__}") from error
+
+
+def _source(settings: Settings) -> str:
+    if settings.keyring_json or settings.master_key:
+        return "the key of the environment"
+    return settings.master_key_file or str(settings.keyring_path())
+
+
+def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Services:
+    storage = SealedStorage(keyring, open_blobs(settings.blobs_url()), database)
+    parsers = Pool(settings.parser_children)
+    tokens = Tokens(database, keyring.derive("tokens"))
+    projects = Projects(database)
+    pipelines = Pipelines(database, tokens.digest)
+    limits = Limits(settings.secure_file_bytes, settings.secure_files_per_project)
+    secure_files = SecureFiles(database, storage, parsers.inspect, limits)
+    projects.on_delete(secure_files.forget_project)
+    projects.on_delete(pipelines.forget_project)
+    return Services(
+        database=database,
+        storage=storage,
+        parsers=parsers,
+        tokens=tokens,
+        people=People(database),
+        projects=projects,
+        access=Access(database, projects),
+        pipelines=pipelines,
+        secure_files=secure_files,
+    )

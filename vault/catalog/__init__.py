@@ -1,0 +1,44 @@
+"""What the vault remembers: the SQL of each subject, over an engine that is chosen by URL."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from vault.catalog.database import Database
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+def open_catalog(url: str) -> Database:
+    """Return the engine that `url` names: `sqlite:///file` as a URL, or `sqlite:` and a path, letter for letter.
+
+    Nothing is read or made before the first call. Raises `ValueError` for anything else.
+    """
+    found = _SCHEME.match(url)
+    match found[1].lower() if found else "":
+        case "sqlite":
+            # Imported here: an engine that is not chosen need not be installed.
+            from vault.catalog.sqlite import SqliteDatabase  # noqa: PLC0415
+
+            return SqliteDatabase(_file(url))
+        case unknown:
+            # Only the scheme is repeated: the rest of such a URL may hold a password.
+            raise ValueError(f"unknown database {unknown!r}: known are sqlite:///file and sqlite:PATH")
+
+
+def _file(url: str) -> Path:
+    rest = url.partition(":")[2]
+    if not rest.startswith("//"):
+        path = Path(rest)
+        if rest in {"", ":memory:"}:
+            raise ValueError("the catalog needs a file: sqlite:///file or sqlite:PATH")
+        return path
+    parts = urlsplit(url)
+    path = Path(unquote(parts.path))
+    if parts.netloc not in {"", "localhost"} or not path.is_absolute() or parts.query or parts.fragment:
+        raise ValueError("a sqlite URL names a file of this machine by its whole path: sqlite:///file")
+    return path

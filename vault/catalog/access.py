@@ -1,0 +1,93 @@
+"""SQL of users, namespaces, projects, members and tokens."""
+
+from __future__ import annotations
+
+# Instance -------------------------------------------------------------------------------------------------------------
+
+INSTANCE_VALUE = "SELECT value FROM instance WHERE name = :name"
+SET_INSTANCE_VALUE = "INSERT INTO instance (name, value) VALUES (:name, :value)"
+MASTER_KEYS = 'SELECT id, "check" AS key_check FROM master_keys'
+ADD_MASTER_KEY = """INSERT INTO master_keys (id, "check", created_at) VALUES (:id, :key_check, :now)
+    ON CONFLICT (id) DO NOTHING"""
+
+# Users ----------------------------------------------------------------------------------------------------------------
+
+USER = "SELECT * FROM users WHERE id = :id"
+USER_BY_NAME = "SELECT * FROM users WHERE username_key = :key"
+ANY_ADMIN = "SELECT * FROM users WHERE is_admin = 1 ORDER BY id LIMIT 1"
+USERS_FILTERED = """FROM users WHERE (CAST(:key AS TEXT) IS NULL OR username_key = :key)
+    AND (CAST(:term AS TEXT) IS NULL OR username_key LIKE :term ESCAPE '!')"""
+USERS = f"SELECT * {USERS_FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
+USERS_COUNT = f"SELECT COUNT(*) AS n {USERS_FILTERED}"
+ADD_USER = """INSERT INTO users (username, username_key, name, email, state, is_admin, created_at)
+    VALUES (:username, :key, :name, :email, 'active', :is_admin, :now) RETURNING *"""
+
+# Namespaces -----------------------------------------------------------------------------------------------------------
+
+NAMESPACE = "SELECT * FROM namespaces WHERE id = :id"
+NAMESPACE_BY_PATH = "SELECT * FROM namespaces WHERE path_key = :key"
+NAMESPACE_OF_USER = "SELECT * FROM namespaces WHERE kind = 'user' AND owner_id = :user"
+ADD_NAMESPACE = """INSERT INTO namespaces
+    (kind, name, path, full_path, path_key, parent_id, owner_id, visibility, description, created_at)
+    VALUES (:kind, :name, :path, :full_path, :key, :parent, :owner, :visibility, :description, :now) RETURNING *"""
+DELETE_NAMESPACE = "DELETE FROM namespaces WHERE id = :id"
+CHILD_NAMESPACES = "SELECT * FROM namespaces WHERE parent_id = :id"
+# A caller sees a group that is public, internal (signed in), or one he is a member of, or all as administrator.
+GROUPS_VISIBLE = """FROM namespaces n WHERE n.kind = 'group' AND (:admin = 1 OR n.visibility <> 'private'
+    OR EXISTS (SELECT 1 FROM members m WHERE m.source_kind = 'group' AND m.source_id = n.id AND m.user_id = :user))
+    AND (CAST(:term AS TEXT) IS NULL OR n.path_key LIKE :term ESCAPE '!')"""
+GROUPS = f"SELECT n.* {GROUPS_VISIBLE} ORDER BY n.path_key, n.id LIMIT :size OFFSET :offset"
+GROUPS_COUNT = f"SELECT COUNT(*) AS n {GROUPS_VISIBLE}"
+
+# Projects -------------------------------------------------------------------------------------------------------------
+
+PROJECT = "SELECT * FROM projects WHERE id = :id"
+PROJECT_BY_PATH = "SELECT * FROM projects WHERE path_key = :key"
+ADD_PROJECT = """INSERT INTO projects
+    (namespace_id, name, path, full_path, path_key, description, default_branch, visibility, archived, settings,
+     creator_id, created_at, last_activity_at)
+    VALUES (:namespace, :name, :path, :full_path, :key, :description, :default_branch, :visibility, 0, :settings,
+     :creator, :now, :now) RETURNING *"""
+UPDATE_PROJECT = """UPDATE projects SET name = :name, description = :description, default_branch = :default_branch,
+    visibility = :visibility, settings = :settings WHERE id = :id RETURNING *"""
+DELETE_PROJECT = "DELETE FROM projects WHERE id = :id"
+PROJECTS_IN = "SELECT * FROM projects WHERE namespace_id = :id"
+PROJECTS_VISIBLE = """FROM projects p WHERE (:admin = 1 OR (:member = 0 AND p.visibility <> 'private')
+      OR EXISTS (SELECT 1 FROM members m WHERE m.source_kind = 'project' AND m.source_id = p.id AND m.user_id = :user
+                 AND (m.expires_at IS NULL OR m.expires_at > :today))
+      OR EXISTS (SELECT 1 FROM namespaces n WHERE n.id = p.namespace_id AND n.kind = 'user' AND n.owner_id = :user)
+      OR EXISTS (SELECT 1 FROM namespaces n JOIN namespaces g ON n.path_key = g.path_key
+                   OR substr(n.path_key, 1, length(g.path_key) + 1) = g.path_key || '/'
+                 JOIN members m ON m.source_kind = 'group' AND m.source_id = g.id AND m.user_id = :user
+                 WHERE n.id = p.namespace_id AND (m.expires_at IS NULL OR m.expires_at > :today)))
+    AND (:owned = 0 OR p.creator_id = :user)
+    AND (CAST(:visibility AS TEXT) IS NULL OR p.visibility = :visibility)
+    AND (CAST(:term AS TEXT) IS NULL OR p.path_key LIKE :term ESCAPE '!')"""
+PROJECTS = f"SELECT p.* {PROJECTS_VISIBLE} ORDER BY p.id DESC LIMIT :size OFFSET :offset"
+PROJECTS_COUNT = f"SELECT COUNT(*) AS n {PROJECTS_VISIBLE}"
+
+# Members --------------------------------------------------------------------------------------------------------------
+
+MEMBER_LEVEL = """SELECT access_level FROM members WHERE source_kind = :kind AND source_id = :source AND user_id = :user
+    AND (expires_at IS NULL OR expires_at > :today)"""
+MEMBERS = """SELECT m.access_level, m.expires_at AS member_expires_at, m.created_at AS member_created_at, u.*
+    FROM members m JOIN users u ON u.id = m.user_id
+    WHERE m.source_kind = :kind AND m.source_id = :source ORDER BY u.id"""
+PUT_MEMBER = """INSERT INTO members (source_kind, source_id, user_id, access_level, expires_at, created_at)
+    VALUES (:kind, :source, :user, :level, :expires_at, :now)
+    ON CONFLICT (source_kind, source_id, user_id)
+    DO UPDATE SET access_level = excluded.access_level, expires_at = excluded.expires_at"""
+DELETE_MEMBER = """DELETE FROM members WHERE source_kind = :kind AND source_id = :source AND user_id = :user
+    RETURNING user_id"""
+DELETE_MEMBERS = "DELETE FROM members WHERE source_kind = :kind AND source_id = :source"
+
+# Tokens ---------------------------------------------------------------------------------------------------------------
+
+TOKEN_BY_DIGEST = """SELECT t.id AS token_id, t.name AS token_name, t.scopes, t.expires_at, t.revoked, t.last_used_at,
+    t.digest, u.* FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = :digest"""
+TOKEN = "SELECT * FROM tokens WHERE id = :id"
+TOKENS_OF_USER = "SELECT * FROM tokens WHERE user_id = :user ORDER BY id DESC"
+ADD_TOKEN = """INSERT INTO tokens (user_id, name, digest, hint, scopes, created_at, expires_at, revoked)
+    VALUES (:user, :name, :digest, :hint, :scopes, :now, :expires_at, 0) RETURNING *"""
+REVOKE_TOKEN = "UPDATE tokens SET revoked = 1 WHERE id = :id"
+TOUCH_TOKEN = "UPDATE tokens SET last_used_at = :now WHERE id = :id"

@@ -1,0 +1,83 @@
+"""One statement on one SQLite connection: rows as dictionaries, the engine's errors in the vault's words."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from vault.catalog.database import checked
+from vault.errors import Conflict, Damaged, StorageFull, Unavailable, VaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vault.catalog.database import Row, Scalar
+
+_UNIQUE = {
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_ROWID,
+}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_AWAY = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+}
+
+
+def run(connection: sqlite3.Connection, sql: str, params: Mapping[str, Scalar]) -> list[Row]:
+    """Run one statement to its end and return its rows."""
+    values = checked(params)
+    try:
+        cursor = connection.execute(sql, values)
+        found = cursor.fetchall()
+    except sqlite3.Error as error:
+        _raise_translated(error)
+    if not found:
+        return []
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+@contextmanager
+def engine_errors_translated() -> Iterator[None]:
+    """Turn what the engine raises inside the block into the vault's errors, where there is one for it."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        _raise_translated(error)
+
+
+def _raise_translated(error: sqlite3.Error) -> NoReturn:
+    failure = _in_the_vaults_words(error)
+    if failure is None:
+        raise error
+    raise failure from error
+
+
+def _in_the_vaults_words(error: sqlite3.Error) -> VaultError | None:
+    """Return the vault's error for one of the engine's; None when the statement itself is wrong, which is a bug.
+
+    The text names tables and columns, never values.
+    """
+    extended: int = getattr(error, "sqlite_errorcode", 0)  # absent from what the module raises by itself
+    code = extended & 0xFF
+    if extended in _UNIQUE:
+        return Conflict(f"there is a row with the same {str(error).rpartition(': ')[2]}")
+    if extended == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+        return Conflict("a row that is referred to is missing, or one that is removed is still referred to")
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull("there is no room for the catalog to grow")
+    if code in _DAMAGED:
+        return Damaged(f"the catalog is damaged ({error})")
+    if code in _AWAY:
+        return Unavailable(f"the catalog does not answer ({error})")
+    return None

@@ -1,0 +1,257 @@
+"""The one writer of a process: a thread that lets all who wait share a commit.
+
+A durable commit costs the same for ten rows as for one, so under load the writer takes every work that waits into one
+transaction, each inside a savepoint of its own. Between processes a file lock decides who is next: SQLite's own
+waiting polls and is unfair, some waited a second where the lock lets them wait their turn.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from copy import copy
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from vault.catalog.database import checked_table
+from vault.catalog.sqlite_statements import engine_errors_translated, run
+from vault.errors import Invalid, StorageFull, Unavailable, VaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from vault.catalog.database import Row, Scalar, Transaction
+
+T = TypeVar("T")
+
+MOST_AT_ONCE = 64
+"""Works in one commit: beyond this the first ones would wait longer than the shared commit saves them."""
+
+
+class GroupWriter:
+    """Runs works one after the other in a thread of its own, which starts with the first of them."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], lock_file: Path) -> None:
+        self._connect = connect
+        self._lock_file = lock_file
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()  # None: nothing comes after this
+        self._guard = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._connection: sqlite3.Connection | None = None
+
+    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """Queue `work`; the future resolves once it is durable, or with what became of it."""
+        self.refuse_inside_a_work()
+        future: Future[T] = Future()
+        with self._guard:
+            if self._closed:
+                raise Unavailable("the catalog is closed")
+            self._start()
+            self._queue.put(_Job(work, future))
+        return future
+
+    def refuse_inside_a_work(self) -> None:
+        """Raise `RuntimeError` on the writer's thread: a write would wait for itself, a read would not see its own."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("inside a work only its transaction may be used")
+
+    def close(self) -> None:
+        """Finish what is queued and end the thread."""
+        self.refuse_inside_a_work()
+        with self._guard:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            # A daemon: a process that ends without close() has nobody left to tell.
+            self._thread = threading.Thread(target=self._serve, name="catalog-writer", daemon=True)
+            self._thread.start()
+
+    def _serve(self) -> None:
+        while self._serve_next():
+            pass
+        self._disconnect()
+
+    def _serve_next(self) -> bool:
+        # One call a group, so that nothing of it stays referenced while the thread waits for the next.
+        first = self._queue.get()
+        if first is None:
+            return False
+        group: list[_Job] = []
+        try:
+            with exclusive(self._lock_file):
+                group = self._gather(first)
+                self._commit(group)
+        except OSError as error:
+            group = group or self._gather(first)
+            _fail_all(group, Unavailable(f"the catalog's lock does not answer ({error.strerror})"))
+        for job in group:
+            job.resolve()
+        return True
+
+    def _gather(self, first: _Job) -> list[_Job]:
+        """Take what waits, but for what was cancelled meanwhile. Called when it is our turn: more have come by then."""
+        group = [first]
+        with suppress(Empty):
+            while len(group) < MOST_AT_ONCE:
+                job = self._queue.get_nowait()
+                if job is None:
+                    self._queue.put(None)
+                    break
+                group.append(job)
+        return [job for job in group if job.future.set_running_or_notify_cancel()]
+
+    def _commit(self, group: list[_Job]) -> None:
+        """Leave in every job of the group what became of it."""
+        try:
+            self._transact(group)
+        except StorageFull as error:
+            if len(group) == 1:
+                _fail_all(group, error)
+                return
+            # One of them may be too large for the room that is left: the others get their chance alone.
+            for job in group:
+                self._commit([job])
+        except Exception as error:  # noqa: BLE001  every caller is told; the thread has others to serve
+            _fail_all(group, error)
+
+    def _transact(self, group: list[_Job]) -> None:
+        try:
+            with engine_errors_translated():
+                connection = self._connected()
+                connection.execute("BEGIN IMMEDIATE")
+                for job in group:
+                    job.attempt(connection)
+                connection.execute("COMMIT")
+        except StorageFull:
+            self._roll_back()
+            raise
+        except BaseException:
+            # Which rolls back as well, and a disk that comes back is met with fresh files.
+            self._disconnect()
+            raise
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _roll_back(self) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+
+class SqliteTransaction:
+    """The `Transaction` of one work."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection: sqlite3.Connection | None = connection
+        self._failed: BaseException | None = None
+
+    def query(self, sql: str, /, **params: Scalar) -> list[Row]:
+        """Run one statement inside the work's savepoint."""
+        if self._connection is None:
+            raise RuntimeError("the work of this transaction has ended")
+        self.refuse_after_failure()
+        try:
+            return run(self._connection, sql, params)
+        except Invalid:
+            raise  # refused before the engine saw it
+        except (sqlite3.Error, VaultError) as error:
+            self._failed = error
+            raise
+
+    def lock(self, table: str, row_id: int) -> None:  # noqa: ARG002  engines with row locks need it
+        """Check the name alone: `BEGIN IMMEDIATE` holds the whole file against other writers already."""
+        checked_table(table)
+
+    def refuse_after_failure(self) -> None:
+        """Raise again what a statement raised, as engines do that give up a transaction with its first error."""
+        if self._failed is not None:
+            raise self._failed
+
+    def end(self) -> None:
+        """Let go of the connection."""
+        self._connection = None
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A work, whom to tell, and what became of it."""
+
+    work: Callable[[Transaction], Any]
+    future: Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+    def attempt(self, connection: sqlite3.Connection) -> None:
+        """Run the work in a savepoint; what it raises undoes it alone and is kept for its caller."""
+        self.result = self.error = None
+        connection.execute("SAVEPOINT work")
+        transaction = SqliteTransaction(connection)
+        try:
+            self.result = self.work(transaction)
+            transaction.refuse_after_failure()
+        except BaseException as error:  # noqa: BLE001  it is its caller's, whatever it is
+            if not connection.in_transaction:
+                _refuse_group(error)
+            connection.execute("ROLLBACK TO work")
+            self.error = error
+        finally:
+            transaction.end()
+        connection.execute("RELEASE work")
+
+    def resolve(self) -> None:
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+def _refuse_group(error: BaseException) -> NoReturn:
+    """Raise for all works of a group what made the engine drop their transaction under one of them."""
+    if isinstance(error, Unavailable):
+        raise error
+    raise Unavailable("the catalog gave up a transaction") from error
+
+
+def _fail_all(group: list[_Job], error: Exception) -> None:
+    for job in group:
+        # One exception each: they are raised in different threads, and raising changes them.
+        job.error = copy(error)
+        job.error.__cause__ = error
+
+
+@contextmanager
+def exclusive(lock_file: Path) -> Iterator[None]:
+    """Hold the lock that orders the writing processes; the kernel frees it when its holder dies."""
+    fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        # Said aloud, as closing frees it only when no child between fork and exec has it too.
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        with suppress(OSError):
+            os.close(fd)

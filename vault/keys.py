@@ -1,0 +1,62 @@
+"""Whether a keyring and a catalog belong together; asked before anything is served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vault import clock
+from vault.catalog import access as sql
+from vault.errors import BadKeyring, UnknownKey
+
+if TYPE_CHECKING:
+    from vault.catalog.database import Database, Transaction
+    from vault.crypto.keyring import Keyring
+
+INSTANCE = "id"
+
+
+def instance_of(database: Database) -> str | None:
+    """Return the id of the vault that the catalog is of; None for a new catalog."""
+    rows = database.query(sql.INSTANCE_VALUE, name=INSTANCE)
+    return str(rows[0]["value"]) if rows else None
+
+
+def needed_keys(database: Database) -> dict[str, str]:
+    """Return the check value of each master key that the catalog has been used with, by key id."""
+    return {row["id"]: row["key_check"] for row in database.query(sql.MASTER_KEYS)}
+
+
+def needs(database: Database) -> str:
+    """Name the keys that the catalog needs, for a message: `the key "k1" (check 9f3a01c2)`."""
+    keys = [f'the key "{key}" (check {check})' for key, check in needed_keys(database).items()]
+    return ", ".join(keys) or "its keyring"
+
+
+def claim(database: Database, keyring: Keyring, data: str, source: str) -> None:
+    """Check that `keyring` (from `source`) is the one of the catalog in `data`; a new catalog becomes its own.
+
+    Raises `BadKeyring` for another vault's keyring, `UnknownKey` for a key that is missing or not the same.
+    """
+    instance = instance_of(database)
+    if instance is not None and instance != keyring.instance:
+        raise BadKeyring(
+            f"the data in {data} needs {needs(database)}; {source} is the keyring of another vault; "
+            "restore the right one from your backup"
+        )
+    checks = keyring.checks()
+    for key, check in needed_keys(database).items():
+        if checks.get(key) != check:
+            raise UnknownKey(
+                f'the data in {data} needs the key "{key}" (check {check}), which is not in {source}; '
+                "restore the keyring from your backup",
+                key_id=key,
+            )
+    if instance is None or keyring.primary not in needed_keys(database):
+        database.write(lambda tx: _remember(tx, keyring, first=instance is None))
+
+
+def _remember(tx: Transaction, keyring: Keyring, *, first: bool) -> None:
+    if first:
+        tx.query(sql.SET_INSTANCE_VALUE, name=INSTANCE, value=keyring.instance)
+    for key, check in keyring.checks().items():
+        tx.query(sql.ADD_MASTER_KEY, id=key, key_check=check, now=clock.now())

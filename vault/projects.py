@@ -1,0 +1,276 @@
+"""Groups and projects: how they are named, made, found and removed."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from vault import clock
+from vault.catalog import access as sql
+from vault.errors import Conflict, Forbidden, Invalid, NotFound
+from vault.models import Listing, Namespace, Page, Principal, Project, Role, Visibility
+from vault.people import key_of, like
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vault.catalog.database import Database, Row, Scalar, Transaction
+
+# GitLab's path rule: starts with a letter, digit or `_`; then also `-` and `.`; no `.git` or `.atom` end.
+PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+PATH_PROBLEM = (
+    "can contain only letters, digits, '_', '-' and '.'. Cannot start with '-', end in '.git' or end in '.atom'"
+)
+NOT_SLUG = re.compile(r"[^a-z0-9_.\-]+")
+
+
+class Projects:
+    """The namespaces and projects of one vault."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._on_delete: list[Callable[[Transaction, int], None]] = []
+
+    def on_delete(self, hook: Callable[[Transaction, int], None]) -> None:
+        """Have `hook(transaction, project id)` remove what a family keeps, when a project is deleted."""
+        self._on_delete.append(hook)
+
+    # Groups
+
+    def create_group(
+        self,
+        creator: Principal,
+        name: str,
+        path: str,
+        *,
+        parent_id: int | None = None,
+        visibility: Visibility = Visibility.PRIVATE,
+        description: str = "",
+    ) -> Namespace:
+        """Make a group owned by its creator. Raises `Invalid`, `NotFound` (parent), `Conflict` (path taken)."""
+        _check_name(name, path)
+        parent = self.namespace(parent_id) if parent_id is not None else None
+        full_path = f"{parent.full_path}/{path}" if parent else path
+        values: dict[str, Any] = {
+            "kind": "group",
+            "name": name,
+            "path": path,
+            "full_path": full_path,
+            "key": key_of(full_path),
+            "parent": parent_id,
+            "owner": None,
+            "visibility": visibility,
+            "description": description,
+            "now": clock.now(),
+        }
+
+        def work(tx: Transaction) -> Namespace:
+            _refuse_taken(tx, full_path, Conflict('Failed to save group {:path=>["has already been taken"]}'))
+            group = namespace_of(tx.query(sql.ADD_NAMESPACE, **values)[0])
+            tx.query(
+                sql.PUT_MEMBER,
+                kind="group",
+                source=group.id,
+                user=creator.user.id,
+                level=Role.OWNER,
+                expires_at=None,
+                now=values["now"],
+            )
+            return group
+
+        return self._db.write(work)
+
+    def namespace(self, namespace_id: int) -> Namespace:
+        """Return a namespace by id. Raises `NotFound`."""
+        rows = self._db.query(sql.NAMESPACE, id=namespace_id)
+        if not rows:
+            raise NotFound("Namespace")
+        return namespace_of(rows[0])
+
+    def namespace_at(self, full_path: str) -> Namespace:
+        """Return a namespace by its full path, whatever its case. Raises `NotFound`."""
+        rows = self._db.query(sql.NAMESPACE_BY_PATH, key=key_of(full_path))
+        if not rows:
+            raise NotFound("Namespace")
+        return namespace_of(rows[0])
+
+    def namespace_of_user(self, user_id: int) -> Namespace:
+        """Return the user's own namespace."""
+        return namespace_of(self._db.query(sql.NAMESPACE_OF_USER, user=user_id)[0])
+
+    def groups(self, principal: Principal, page: Page, search: str | None = None) -> Listing[Namespace]:
+        """Return the groups the caller may know of, by path."""
+        where = {"admin": int(principal.user.is_admin), "user": principal.user.id, "term": like(search)}
+        total = self._db.query(sql.GROUPS_COUNT, **where)[0]["n"]
+        rows = self._db.query(sql.GROUPS, **where, size=page.size, offset=page.offset)
+        return Listing([namespace_of(row) for row in rows], total)
+
+    def delete_group(self, namespace_id: int) -> None:
+        """Remove a group with its subgroups and projects."""
+        self._db.write(lambda tx: self._delete_group(tx, namespace_id))
+
+    def _delete_group(self, tx: Transaction, namespace_id: int) -> None:
+        for child in tx.query(sql.CHILD_NAMESPACES, id=namespace_id):
+            self._delete_group(tx, child["id"])
+        for project in tx.query(sql.PROJECTS_IN, id=namespace_id):
+            self._delete(tx, project["id"])
+        tx.query(sql.DELETE_MEMBERS, kind="group", source=namespace_id)
+        tx.query(sql.DELETE_NAMESPACE, id=namespace_id)
+
+    # Projects
+
+    def create(
+        self,
+        creator: Principal,
+        name: str,
+        path: str,
+        *,
+        namespace: Namespace | None = None,
+        visibility: Visibility = Visibility.PRIVATE,
+        description: str = "",
+        default_branch: str = "main",
+        settings: dict[str, Any] | None = None,
+    ) -> Project:
+        """Make a project in a namespace, by default the creator's own. Raises `Invalid` also when the path is taken."""
+        name, path = name or path, path or slug(name)
+        _check_name(name, path)
+        namespace = namespace or self.namespace_of_user(creator.user.id)
+        full_path = f"{namespace.full_path}/{path}"
+        values: dict[str, Any] = {
+            "namespace": namespace.id,
+            "name": name,
+            "path": path,
+            "full_path": full_path,
+            "key": key_of(full_path),
+            "description": description,
+            "default_branch": default_branch,
+            "visibility": visibility,
+            "settings": json.dumps(settings or {}),
+            "creator": creator.user.id,
+            "now": clock.now(),
+        }
+        taken = "has already been taken"
+        clash = Invalid("project_namespace.name", taken, also={"name": taken, "path": taken})
+
+        def work(tx: Transaction) -> Project:
+            _refuse_taken(tx, full_path, clash)
+            return project_of(tx.query(sql.ADD_PROJECT, **values)[0])
+
+        return self._db.write(work)
+
+    def get(self, project_id: int) -> Project:
+        """Return a project by id. Raises `NotFound`."""
+        rows = self._db.query(sql.PROJECT, id=project_id)
+        if not rows:
+            raise NotFound("Project")
+        return project_of(rows[0])
+
+    def at(self, full_path: str) -> Project:
+        """Return a project by `group/name`, whatever its case. Raises `NotFound`."""
+        rows = self._db.query(sql.PROJECT_BY_PATH, key=key_of(full_path)) if "/" in full_path else []
+        if not rows:
+            raise NotFound("Project")
+        return project_of(rows[0])
+
+    def find(
+        self,
+        principal: Principal | None,
+        page: Page,
+        *,
+        membership: bool = False,
+        owned: bool = False,
+        search: str | None = None,
+        visibility: str | None = None,
+    ) -> Listing[Project]:
+        """Return the projects the caller may know of, newest first."""
+        user = principal.user if principal else None
+        where: dict[str, Scalar] = {
+            "admin": int(bool(user and user.is_admin and not membership)),
+            "user": user.id if user else 0,
+            "member": int(membership),
+            "owned": int(owned),
+            "today": clock.today(),
+            "term": like(search),
+            "visibility": visibility if user else Visibility.PUBLIC,
+        }
+        total = self._db.query(sql.PROJECTS_COUNT, **where)[0]["n"]
+        rows = self._db.query(sql.PROJECTS, **where, size=page.size, offset=page.offset)
+        return Listing([project_of(row) for row in rows], total)
+
+    def update(self, project: Project, changes: dict[str, Any]) -> Project:
+        """Change name, description, default branch, visibility or settings; keys that are not given stay."""
+        values = {
+            "name": changes.get("name", project.name),
+            "description": changes.get("description", project.description),
+            "default_branch": changes.get("default_branch", project.default_branch),
+            "visibility": changes.get("visibility", project.visibility),
+            "settings": json.dumps({**project.settings, **changes.get("settings", {})}),
+        }
+        return project_of(self._db.write(lambda tx: tx.query(sql.UPDATE_PROJECT, id=project.id, **values))[0])
+
+    def delete(self, project_id: int) -> None:
+        """Remove a project and all that its families keep; their keys are erased at once."""
+        self._db.write(lambda tx: self._delete(tx, project_id))
+
+    def _delete(self, tx: Transaction, project_id: int) -> None:
+        for hook in self._on_delete:
+            hook(tx, project_id)
+        tx.query(sql.DELETE_MEMBERS, kind="project", source=project_id)
+        tx.query(sql.DELETE_PROJECT, id=project_id)
+
+
+def slug(name: str) -> str:
+    """Return the path GitLab would make of a project's name."""
+    return NOT_SLUG.sub("-", name.lower()).strip("-.")
+
+
+def _check_name(name: str, path: str) -> None:
+    if not name.strip():
+        raise Invalid("name", "can't be blank")
+    if len(name) > 255:
+        raise Invalid("name", "is too long (maximum is 255 characters)")
+    if not PATH.fullmatch(path) or path.endswith((".git", ".atom", ".")) or len(path) > 255:
+        raise Invalid("path", PATH_PROBLEM)
+
+
+def _refuse_taken(tx: Transaction, full_path: str, error: Exception) -> None:
+    key = key_of(full_path)
+    if tx.query(sql.NAMESPACE_BY_PATH, key=key) or tx.query(sql.PROJECT_BY_PATH, key=key):
+        raise error
+
+
+def check_default_branch(name: str) -> str:
+    """Return a branch name that git would take. Raises `Invalid`."""
+    if (
+        not name
+        or name.startswith(("-", "/", "."))
+        or re.search(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|/$|\.lock$", name)
+    ):
+        raise Invalid("default_branch", "is invalid")
+    return name
+
+
+def may_create_in(role: Role) -> None:
+    """Refuse a caller whose role in a namespace does not let him make projects there. Raises `Forbidden`."""
+    if role < Role.DEVELOPER:
+        raise Forbidden
+
+
+def namespace_of(row: Row) -> Namespace:
+    """Return the namespace in a row of `namespaces`."""
+    values = {key: value for key, value in row.items() if key != "path_key"}
+    return Namespace(**{**values, "visibility": Visibility(row["visibility"])})
+
+
+def project_of(row: Row) -> Project:
+    """Return the project in a row of `projects`."""
+    values = {key: value for key, value in row.items() if key != "path_key"}
+    return Project(
+        **{
+            **values,
+            "visibility": Visibility(row["visibility"]),
+            "archived": bool(row["archived"]),
+            "settings": json.loads(row["settings"]),
+        }
+    )

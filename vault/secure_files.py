@@ -1,0 +1,163 @@
+"""The rules of the secure files family: https://docs.gitlab.com/api/secure_files/."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from vault.catalog import secure_files as sql
+from vault.clock import now
+from vault.errors import BlobMissing, Invalid, LimitExceeded, NotFound, TooLarge, UnsafePath
+from vault.models import Listing, Page, SecureFile
+
+if TYPE_CHECKING:
+    from vault.catalog.database import Database, Transaction
+    from vault.models import Blob, Finding, Inspect, Limits
+    from vault.storage import SealedBlob, SealedStorage
+
+FAMILY = "secure_files"
+NAME_LIMIT = 255
+# GitLab's check (lib/gitlab/path_traversal.rb): `..` as a segment, a name of dots alone, a line break.
+TRAVERSAL = re.compile(r"\A\.{1,2}\Z|\A\.\.[/\\]|[/\\]\.\.\Z|[/\\]\.\.[/\\]|[\n\r]")
+
+
+class SecureFiles:
+    """Signing files: sealed, checked, and read for what they hold before the answer is given."""
+
+    def __init__(self, database: Database, storage: SealedStorage, inspect: Inspect, limits: Limits) -> None:
+        self._db = database
+        self._storage = storage
+        self._inspect = inspect
+        self._limits = limits
+
+    def page(
+        self, project_id: int, page: Page, *, name: str | None = None, expires_before: str | None = None
+    ) -> Listing[SecureFile]:
+        """Return the project's files, newest first; of one name, or expiring before a moment, when asked."""
+        where = {"project": project_id, "name": name, "before": expires_before}
+        rows = self._db.query(sql.PAGE, **where, size=page.size, offset=page.offset)
+        if page.number == 1 and len(rows) < page.size:
+            total = len(rows)
+        else:
+            total = self._db.query(sql.COUNT_FILTERED, **where)[0]["n"]
+        return Listing([sql.secure_file(row) for row in rows], total)
+
+    def get(self, project_id: int, file_id: int) -> SecureFile:
+        """Return one file of the project. Raises `NotFound`."""
+        rows = self._db.query(sql.FILE, id=file_id, project=project_id)
+        if not rows:
+            raise NotFound
+        return sql.secure_file(rows[0])
+
+    def add(self, project_id: int, name: str, data: bytes | bytearray, password: str | None = None) -> SecureFile:
+        """Keep a new file and return it with its metadata; an unreadable one is kept with a reason code.
+
+        `password` opens the file this once and is not kept. Raises `TooLarge`, `UnsafePath`, `Invalid` (name blank,
+        too long or taken), `LimitExceeded` (files of the project).
+        """
+        if len(data) >= self._limits.secure_file_bytes:
+            raise TooLarge(self._limits.secure_file_bytes)
+        check_name(name)
+        # A look before the work; the transaction below decides.
+        self._check_place(self._db.query, project_id, name)
+        finding = self._inspect(name, bytes(data), password)
+        sealed = self._storage.put(FAMILY, project_id, data)
+
+        def work(tx: Transaction) -> SecureFile:
+            tx.lock("projects", project_id)
+            self._check_place(tx.query, project_id, name)
+            self._storage.insert(tx, sealed)
+            return sql.secure_file(tx.query(sql.ADD, **_columns(project_id, name, sealed, finding))[0])
+
+        try:
+            return self._db.write(work)
+        except (Invalid, LimitExceeded, NotFound):
+            self._storage.abandon(sealed)
+            raise
+
+    def _check_place(self, query: Any, project_id: int, name: str) -> None:
+        if query(sql.TAKEN, project=project_id, name=name):
+            raise Invalid("name", "has already been taken")
+        limit = self._limits.secure_files_per_project
+        if query(sql.COUNT, project=project_id)[0]["n"] >= limit:
+            raise LimitExceeded(f"Maximum number of project ci secure files ({limit}) exceeded")
+
+    def envelope(self, project_id: int, file_id: int) -> tuple[SecureFile, Blob]:
+        """Return a file and the envelope of its content. Raises `NotFound`."""
+        file = self.get(project_id, file_id)
+        return file, self._storage.envelope(file.blob_id)
+
+    def content(self, project_id: int, file_id: int) -> tuple[SecureFile, bytes | bytearray]:
+        """Return a file and its whole content, verified. Raises `NotFound`, `Damaged`, `UnknownKey`."""
+        file, blob = self.envelope(project_id, file_id)
+        try:
+            return file, self._storage.read(blob)
+        except BlobMissing:
+            # Deleted between the two looks: then there is no such file, and nothing is damaged.
+            self.get(project_id, file_id)
+            raise
+
+    def remove(self, project_id: int, file_id: int) -> None:
+        """Delete a file; its key is erased in the same transaction. Raises `NotFound`."""
+
+        def work(tx: Transaction) -> None:
+            rows = tx.query(sql.DELETE, id=file_id, project=project_id)
+            if not rows:
+                raise NotFound
+            self._storage.discard(tx, rows[0]["blob_id"])
+
+        self._db.write(work)
+
+    def forget_project(self, tx: Transaction, project_id: int) -> None:
+        """Delete all files of a project that is being deleted."""
+        for row in tx.query(sql.DELETE_ALL, project=project_id):
+            self._storage.discard(tx, row["blob_id"])
+
+    def expiring(self, before: str | None = None) -> list[dict[str, Any]]:
+        """Return what expires, soonest first, across all projects: up to the moment `before` when it is given."""
+        return self._db.query(sql.EXPIRING, before=before)
+
+    def unreadable(self) -> int:
+        """Return how many files of all projects could not be read, so that their expiry is not known."""
+        return int(self._db.query(sql.UNREADABLE)[0]["n"])
+
+
+def check_name(name: str) -> None:
+    """Refuse a name GitLab would not take; one it takes is kept as it is given. Raises `Invalid`, `UnsafePath`."""
+    if "\0" in name or TRAVERSAL.search(name) or TRAVERSAL.search(unquote_plus(name, errors="replace")):
+        raise UnsafePath("name")
+    if not name.strip():
+        raise Invalid("name", "can't be blank")
+    if len(name) > NAME_LIMIT:
+        raise Invalid("name", f"is too long (maximum is {NAME_LIMIT} characters)")
+
+
+def extension(name: str) -> str | None:
+    """Return what stands behind the last dot, as Ruby's File.extname counts: None for `.env`, `x.`, `a.d/b`."""
+    base = name.rpartition("/")[2].lstrip(".")
+    return base.rpartition(".")[2] or None if "." in base else None
+
+
+def _columns(project_id: int, name: str, sealed: SealedBlob, finding: Finding) -> dict[str, Any]:
+    return {
+        "project": project_id,
+        "name": name,
+        "blob_id": sealed.id,
+        "checksum": sealed.checksum,
+        "size": sealed.size,
+        "file_extension": extension(name),
+        "now": now(),
+        **_found(finding),
+    }
+
+
+def _found(finding: Finding) -> dict[str, str | None]:
+    metadata = finding.metadata
+    return {
+        "expires_at": finding.expires_at,
+        "metadata": None if metadata is None else json.dumps(metadata, separators=(",", ":")),
+        "metadata_error": finding.error,
+        "kind": finding.kind,
+    }

@@ -1,0 +1,231 @@
+"""The barrier: what is above sees plaintext, what is below (blob store, catalog) sees ciphertext only.
+
+A write goes in this order: sealed bytes durable under a fresh random id, key wrapped, then one transaction of the
+caller's that inserts the envelope beside the caller's own row. A crash leaves at most an object without a row. A
+delete erases the wrapped key in the caller's transaction and notes the object, whose bytes are removed later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from vault import clock
+from vault.catalog import blobs as sql
+from vault.crypto.envelope import STREAM, BlobIdentity, commitment, require_commitment
+from vault.crypto.keyring import WrappedKey
+from vault.crypto.streaming import OpeningReader, SealingWriter, open_bytes, seal_bytes
+from vault.errors import BlobMissing, Damaged, NotFound, Tampered, Truncated
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from vault.blobs import BlobStore
+    from vault.catalog.database import Database, Transaction
+    from vault.crypto.keyring import Keyring
+    from vault.models import Blob
+
+INLINE_LIMIT = 64 * 1024
+REMOVALS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBlob:
+    """A sealed object that is durable but has no row yet."""
+
+    identity: BlobIdentity
+    size: int
+    sha256: bytes
+    key: WrappedKey
+    commitment: bytes
+    sealed: bytes | None
+
+    @property
+    def id(self) -> str:
+        """The object's id."""
+        return str(self.identity.blob_id)
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the plaintext in hex."""
+        return self.sha256.hex()
+
+
+class SealedStorage:
+    """Puts bytes in sealed and takes them out opened."""
+
+    def __init__(self, keyring: Keyring, blobs: BlobStore, database: Database) -> None:
+        self._keyring = keyring
+        self._blobs = blobs
+        self._db = database
+
+    def writer(self, family: str, project_id: int) -> BlobWriter:
+        """Return a writer for one new object; use it in a `with` block and call `finish` at the end."""
+        identity = BlobIdentity(self._keyring.instance, secrets.token_hex(16), family, project_id)
+        return BlobWriter(self._keyring, self._blobs, identity)
+
+    def put(self, family: str, project_id: int, data: bytes | bytearray | memoryview) -> SealedBlob:
+        """Seal `data` and make it durable. Raises `StorageFull`, `Unavailable`: then nothing is kept."""
+        with self.writer(family, project_id) as writer:
+            writer.write(data)
+            return writer.finish()
+
+    @staticmethod
+    def insert(tx: Transaction, blob: SealedBlob) -> None:
+        """Add the envelope of a durable object, in the transaction that adds what refers to it."""
+        tx.query(
+            sql.ADD_BLOB,
+            id=blob.id,
+            family=blob.identity.family,
+            project=blob.identity.project_id,
+            size=blob.size,
+            sha256=blob.checksum,
+            alg=blob.identity.alg,
+            kek_id=blob.key.kek_id,
+            wrapped=blob.key.blob,
+            commitment=blob.commitment,
+            sealed=blob.sealed,
+            now=clock.now(),
+        )
+
+    @staticmethod
+    def discard(tx: Transaction, blob_id: str) -> None:
+        """Erase an object's wrapped key and note its bytes for removal; from the commit on nobody can open it."""
+        rows = tx.query(sql.DELETE_BLOB, id=blob_id)
+        if rows and rows[0]["stored"]:
+            tx.query(sql.NOTE_REMOVAL, id=blob_id, now=clock.now())
+
+    def abandon(self, blob: SealedBlob) -> None:
+        """Remove a durable object whose transaction did not happen."""
+        if blob.sealed is None:
+            self._blobs.delete(blob.id)
+
+    def envelope(self, blob_id: str) -> Blob:
+        """Return the envelope of an object. Raises `NotFound`."""
+        rows = self._db.query(sql.BLOB, id=blob_id)
+        if not rows:
+            raise NotFound
+        return sql.blob(rows[0])
+
+    def read(self, blob: Blob) -> bytes | bytearray:
+        """Return the whole plaintext, every byte of it verified. Raises `Damaged`, `UnknownKey`."""
+        identity, key = self._unwrap(blob)
+        try:
+            if blob.sealed is not None:
+                return open_bytes(key, identity.aad(), blob.sealed)
+            return self._reader(blob, identity, key).read_all()
+        except Damaged as error:
+            raise _located(error, blob) from error
+
+    def open(self, blob: Blob) -> OpeningReader:
+        """Return a seekable reader that opens only the segments asked for. Raises `Damaged`, `UnknownKey`."""
+        identity, key = self._unwrap(blob)
+        try:
+            return self._reader(blob, identity, key)
+        except Damaged as error:
+            raise _located(error, blob) from error
+
+    def _reader(self, blob: Blob, identity: BlobIdentity, key: bytes) -> OpeningReader:
+        sealed = blob.sealed
+        if sealed is not None:
+            reader = OpeningReader(lambda at, n: sealed[at : at + n], len(sealed), key, identity.aad())
+        else:
+            size = self._blobs.size(blob.id)
+            reader = OpeningReader(lambda at, n: self._blobs.read_at(blob.id, at, n), size, key, identity.aad())
+        if reader.size != blob.size:
+            raise Truncated(f"{reader.size} bytes are stored where {blob.size} were")
+        return reader
+
+    def _unwrap(self, blob: Blob) -> tuple[BlobIdentity, bytes]:
+        identity = BlobIdentity(self._keyring.instance, blob.id, blob.family, blob.project_id, blob.alg)
+        try:
+            if blob.alg != STREAM:
+                raise Tampered(f"it is said to be sealed by an unknown algorithm {blob.alg}")
+            aad = identity.wrap_aad(blob.size, blob.sha256)
+            key = self._keyring.unwrap(WrappedKey(blob.kek_id, blob.wrapped), aad)
+            require_commitment(key, aad, blob.commitment)
+        except Damaged as error:
+            raise _located(error, blob) from error
+        return identity, key
+
+    def remove_noted(self) -> int:
+        """Remove the bytes of discarded objects and return how many. Safe beside requests and other processes."""
+        noted = [row["blob_id"] for row in self._db.query(sql.REMOVALS, limit=REMOVALS_AT_ONCE)]
+        for blob_id in noted:
+            self._blobs.delete(blob_id)
+        if noted:
+            self._db.write(lambda tx: [tx.query(sql.REMOVED, id=blob_id) for blob_id in noted])
+        return len(noted)
+
+
+class BlobWriter:
+    """Takes the plaintext of one object in pieces; up to 64 KiB it stays in memory and goes into the catalog row."""
+
+    def __init__(self, keyring: Keyring, blobs: BlobStore, identity: BlobIdentity) -> None:
+        self._keyring = keyring
+        self._blobs = blobs
+        self._identity = identity
+        self._data_key = keyring.new_data_key()
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._small = bytearray()
+        self._sealing: SealingWriter | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._sealing is not None and error is None:
+            # A block that ends without `finish` has no object to keep: the store's writer has to drop it.
+            kind, error = Abandoned, Abandoned()
+        self._stack.__exit__(kind, error, trace)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append plaintext; the buffer may be used again when this returns."""
+        self._hash.update(data)
+        self._size += len(data)
+        if self._sealing is None and len(self._small) + len(data) <= INLINE_LIMIT:
+            self._small += data
+            return
+        self._sealing_writer().write(data)
+
+    def _sealing_writer(self) -> SealingWriter:
+        if self._sealing is None:
+            sink = self._stack.enter_context(self._blobs.writer(str(self._identity.blob_id)))
+            self._sealing = SealingWriter(sink, self._data_key, self._identity.aad())
+            self._sealing.write(self._small)
+            self._small = bytearray()
+        return self._sealing
+
+    def finish(self) -> SealedBlob:
+        """Make the object durable and return it, wrapped; it still needs its row (`SealedStorage.insert`)."""
+        sealed: bytes | None = None
+        if self._sealing is None:
+            sealed = bytes(seal_bytes(self._data_key, self._identity.aad(), self._small))
+        else:
+            self._sealing.finish()
+            self._sealing = None
+            self._stack.close()
+        digest = self._hash.digest()
+        aad = self._identity.wrap_aad(self._size, digest)
+        wrapped = self._keyring.wrap(self._data_key, aad)
+        return SealedBlob(self._identity, self._size, digest, wrapped, commitment(self._data_key, aad), sealed)
+
+
+class Abandoned(Exception):
+    """A writer was left before its object was finished."""
+
+
+def _located(error: Damaged, blob: Blob) -> Damaged:
+    """Return the same error naming the object and the key, so that the message says where to look."""
+    if isinstance(error, BlobMissing):
+        text = f"object {blob.id} is missing from the store"
+    else:
+        text = f"object {blob.id} (key {blob.kek_id}): {error}"
+    return type(error)(text, blob_id=blob.id, key_id=blob.kek_id)

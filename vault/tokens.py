@@ -1,0 +1,170 @@
+"""Tokens: how they are made, how they are kept (never in clear), and whom they stand for."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from vault import clock
+from vault.catalog import access as sql
+from vault.catalog import jobs as jobs_sql
+from vault.errors import Invalid, NotFound, TokenExpired, TokenRevoked, Unauthenticated
+from vault.models import SCOPES, Job, Principal, Token, User
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from vault.catalog.database import Database, Row
+
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PERSONAL, JOB = "glpat-", "glcbt-"
+LAST_USED_PRECISION = len("2026-02-22T22:22")
+LIVE_JOB_STATES = ("running",)
+
+
+def new_secret(prefix: str) -> str:
+    """Return `prefix`, 32 random base62 characters (190 bits) and a checksum that secret scanners can test offline."""
+    body = "".join(secrets.choice(BASE62) for _ in range(32))
+    return prefix + body + _checksum(body)
+
+
+def _checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode()), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = BASE62[digit] + digits
+    return digits
+
+
+class Tokens:
+    """Personal access tokens and job tokens of one vault.
+
+    Only an HMAC-SHA256 of a token, under a key of the keyring, is stored: a stolen catalog cannot even test guesses.
+    """
+
+    def __init__(self, database: Database, pepper: bytes) -> None:
+        self._db = database
+        self._pepper = pepper
+
+    def digest(self, secret: str) -> str:
+        """Return what the catalog knows a token by."""
+        return hmac.new(self._pepper, secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+    def create(
+        self, user: User, name: str, scopes: Sequence[str], expires_at: date | None, secret: str | None = None
+    ) -> tuple[Token, str]:
+        """Make a token and return it with its secret, which is not shown again.
+
+        A date in the past is taken: the token is expired from the start. Raises `Invalid` for a blank name, no scope
+        or an unknown one.
+        """
+        _check_new(name, scopes)
+        secret = secret or new_secret(PERSONAL)
+        values: dict[str, Any] = {
+            "user": user.id,
+            "name": name,
+            "digest": self.digest(secret),
+            "hint": secret[:8],
+            "scopes": " ".join(scopes),
+            "now": clock.now(),
+            "expires_at": expires_at.isoformat() if expires_at else None,
+        }
+        row = self._db.write(lambda tx: tx.query(sql.ADD_TOKEN, **values))[0]
+        return _token(row), secret
+
+    def personal(self, secret: str) -> Principal:
+        """Return whom a personal access token stands for.
+
+        Raises `TokenRevoked`, `TokenExpired`, or `Unauthenticated` for one that does not exist.
+        """
+        digest = self.digest(secret)
+        rows = self._db.query(sql.TOKEN_BY_DIGEST, digest=digest)
+        if not rows or not hmac.compare_digest(rows[0]["digest"], digest):
+            raise Unauthenticated
+        row = rows[0]
+        if row["revoked"]:
+            raise TokenRevoked
+        if row["expires_at"] is not None and row["expires_at"] <= clock.today():
+            raise TokenExpired
+        user = user_of(row)
+        if user.state != "active":
+            raise Unauthenticated
+        return Principal(user=user, scopes=frozenset(row["scopes"].split()), token_id=row["token_id"])
+
+    def job(self, secret: str) -> Principal:
+        """Return whom the token of a running job stands for; `Unauthenticated` once the job has ended."""
+        digest = self.digest(secret)
+        rows = self._db.query(jobs_sql.JOB_BY_TOKEN, digest=digest)
+        if not rows or rows[0]["status"] not in LIVE_JOB_STATES:
+            raise Unauthenticated
+        job = job_of(rows[0])
+        users = self._db.query(sql.USER, id=job.user_id)
+        if not users or users[0]["state"] != "active":
+            raise Unauthenticated
+        return Principal(user=user_of(users[0]), scopes=frozenset(("api",)), job=job)
+
+    def get(self, token_id: int) -> Token:
+        """Return a token by id. Raises `NotFound`."""
+        rows = self._db.query(sql.TOKEN, id=token_id)
+        if not rows:
+            raise NotFound
+        return _token(rows[0])
+
+    def of_user(self, user_id: int) -> list[Token]:
+        """Return the user's tokens, newest first."""
+        return [_token(row) for row in self._db.query(sql.TOKENS_OF_USER, user=user_id)]
+
+    def revoke(self, token_id: int) -> None:
+        """Make the token useless from now on; silent when it is already."""
+        self._db.write(lambda tx: tx.query(sql.REVOKE_TOKEN, id=token_id))
+
+    def touch(self, token_id: int) -> None:
+        """Remember that the token was used, to the minute."""
+        token = self.get(token_id)
+        now = clock.now()
+        if (token.last_used_at or "")[:LAST_USED_PRECISION] != now[:LAST_USED_PRECISION]:
+            self._db.write(lambda tx: tx.query(sql.TOUCH_TOKEN, id=token_id, now=now))
+
+
+def _check_new(name: str, scopes: Sequence[str]) -> None:
+    if not name.strip():
+        raise Invalid("name", "can't be blank")
+    if not scopes:
+        raise Invalid("scopes", "can't be blank")
+    if any(scope not in SCOPES for scope in scopes):
+        raise Invalid("scopes", "can only contain available scopes")
+
+
+def user_of(row: Row) -> User:
+    """Return the user in a row that holds the columns of `users`."""
+    return User(
+        id=row["id"],
+        username=row["username"],
+        name=row["name"],
+        email=row["email"],
+        state=row["state"],
+        is_admin=bool(row["is_admin"]),
+        created_at=row["created_at"],
+    )
+
+
+def job_of(row: Row) -> Job:
+    """Return the job in a row of `jobs`; its token's digest is left behind."""
+    return Job(**{key: value for key, value in row.items() if key != "token_digest"})
+
+
+def _token(row: Row) -> Token:
+    return Token(
+        id=row["id"],
+        user_id=row["user_id"],
+        name=row["name"],
+        scopes=tuple(row["scopes"].split()),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked=bool(row["revoked"]),
+        last_used_at=row["last_used_at"],
+    )
