@@ -1,0 +1,234 @@
+"""Reading files in kept child processes, with a deadline by the parent's clock.
+
+A thread would not do: a PKCS#12 of 981 bytes can hold the interpreter's lock for minutes. A hostile file may cost a
+child its life; the next one is already starting.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from parsers import frames
+from parsers.interface import MAX_SIZE, Inspection
+
+log = logging.getLogger(__name__)
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from parsers.child import main; main()"
+_FOLDER = str(Path(__file__).resolve().parent.parent)
+_START_SECONDS = 10.0
+_FILES_PER_CHILD = 500
+_QUEUED = Inspection(error="queued")
+
+
+class Listing(NamedTuple):
+    """One parser: its name, where it comes from, and why it could not be loaded (or None)."""
+
+    name: str
+    origin: str
+    problem: str | None
+
+
+class Pool:
+    """A few child processes that read files. Made at once, started on first need; any thread may use it.
+
+    `workers` children; `deadline` seconds a file may take; a caller waits for a free child `patience` seconds at
+    most, and not at all behind `queue_limit` others.
+    """
+
+    def __init__(
+        self, workers: int = 2, *, deadline: float = 2.0, patience: float = 2.5, queue_limit: int = 20
+    ) -> None:
+        self._workers = workers
+        self._patience = patience
+        self._queue_limit = queue_limit
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._seats: queue.LifoQueue[_Seat] = queue.LifoQueue()
+        for _ in range(workers):
+            self._seats.put(_Seat(deadline))
+
+    def inspect(self, name: str, data: bytes, password: str | None = None) -> Inspection:
+        """Say what a file holds; blocks. Never raises on account of the file.
+
+        The error "queued" means that no child was free in time, or that the pool is closed: read the file later.
+        """
+        if len(data) > MAX_SIZE:
+            return Inspection(error="too_large")
+        seat = self._take()
+        if seat is None:
+            return _QUEUED
+        try:
+            return seat.inspect(name, data, password)
+        finally:
+            self._seats.put(seat)
+
+    def parsers(self) -> list[Listing]:
+        """List all parsers, plugins included, as a child sees them. Empty when no child can be asked."""
+        seat = self._take()
+        if seat is None:
+            return []
+        try:
+            return seat.parsers()
+        finally:
+            self._seats.put(seat)
+
+    def close(self) -> None:
+        """End the children; waits for the files being read. From then on every file is "queued"."""
+        with self._lock:
+            self._queue_limit = -1
+        for _ in range(self._workers):
+            self._seats.get().close()
+        self._workers = 0
+
+    def _take(self) -> _Seat | None:
+        with self._lock:
+            if self._queue_limit < 0:
+                return None
+            if self._waiting >= self._queue_limit and self._seats.empty():
+                return None
+            self._waiting += 1
+        try:
+            return self._seats.get(timeout=self._patience)
+        except queue.Empty:
+            return None
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+
+class _Seat:
+    """The place of one child; used by one thread at a time."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._child: _Child | None = None
+
+    def inspect(self, name: str, data: bytes, password: str | None) -> Inspection:
+        child = self._ready()
+        if child is None:
+            return _QUEUED
+        request = {"op": "inspect", "name": name, "password": password}
+        try:
+            reply = child.ask(request, data, self._deadline)
+        except frames.Late:
+            return self._lost(child, "timeout")
+        except frames.Closed:
+            return self._lost(child, "malformed")
+        if child.served >= _FILES_PER_CHILD:
+            child.close()
+            self._child = _Child()
+        return _inspection(reply)
+
+    def parsers(self) -> list[Listing]:
+        child = self._ready()
+        if child is None:
+            return []
+        try:
+            rows = child.ask({"op": "list"}, b"", self._deadline)["parsers"]
+        except (frames.Late, frames.Closed):
+            self._lost(child, "malformed")
+            return []
+        return [Listing(*row) for row in rows]
+
+    def close(self) -> None:
+        if self._child is not None:
+            self._child.close()
+        self._child = None
+
+    def _ready(self) -> _Child | None:
+        if self._child is None or self._child.ended:
+            self._child = _Child()
+        if self._child.wait_until_ready():
+            return self._child
+        log.error("a parser process did not start (exit status %s)", self._child.kill())
+        self._child = None
+        return None
+
+    def _lost(self, child: _Child, code: str) -> Inspection:
+        status = child.kill()
+        self._child = _Child()  # ahead of need: the next file should not wait for it
+        if status == -signal.SIGXCPU:
+            code = "timeout"
+        log.warning("a file ended its parser process: %s (exit status %s)", code, status)
+        return Inspection(error=code)
+
+
+class _Child:
+    """One process and the two pipes to it."""
+
+    def __init__(self) -> None:
+        self.served = 0
+        self._ready = False
+        # An empty environment and no inherited descriptors: nothing of the server's is there to be found.
+        # A process group of its own keeps a terminal's Ctrl-C away.
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and constants
+            [sys.executable, "-I", "-c", _BOOT, _FOLDER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env={},
+            cwd="/",
+            process_group=0,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to, self._from = self._process.stdin, self._process.stdout
+        os.set_blocking(self._to.fileno(), False)
+        os.set_blocking(self._from.fileno(), False)
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def wait_until_ready(self) -> bool:
+        if not self._ready:
+            try:
+                frames.receive(self._from.fileno(), until=time.monotonic() + _START_SECONDS)
+            except (frames.Closed, frames.Late):
+                return False
+            self._ready = True
+        return True
+
+    def ask(self, request: dict[str, Any], body: bytes, seconds: float) -> dict[str, Any]:
+        until = time.monotonic() + seconds
+        self.served += 1
+        frames.send(self._to.fileno(), request, body, until=until)
+        return frames.receive(self._from.fileno(), until=until)[0]
+
+    def close(self) -> None:
+        """Let the child go: it ends by itself when its pipe closes, or is made to."""
+        self._to.close()
+        self._from.close()
+        try:
+            self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> int:
+        """End the child now; its exit status, negative for the signal that ended it."""
+        self._to.close()
+        self._from.close()
+        if self._process.poll() is None:
+            self._process.kill()
+        return self._process.wait()
+
+
+def _inspection(reply: dict[str, Any]) -> Inspection:
+    """Take a reply only in the shape that was agreed: the child may be in a hostile file's hands."""
+    for note in reply.get("notes") or []:
+        log.warning("a parser let an exception out: %s", str(note)[:100])
+    texts = [reply.get(key) for key in ("kind", "expires_at", "error")]
+    metadata = reply.get("metadata")
+    if not all(text is None or isinstance(text, str) for text in texts) or not isinstance(metadata, dict | None):
+        return Inspection(error="malformed")
+    kind, expires_at, error = texts
+    return Inspection(kind, metadata, expires_at, error)
