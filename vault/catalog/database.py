@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 T = TypeVar("T")
 
-_INT64 = range(-(1 << 63), 1 << 63)
+_INT64 = -(1 << 63), (1 << 63) - 1
 _TABLE = re.compile(r"[a-z_]+")
 
 
@@ -99,7 +99,7 @@ def _checked(value: Scalar) -> Scalar:
     if isinstance(value, str):
         return _checked_text(value)
     if isinstance(value, int):
-        if value not in _INT64:
+        if not _INT64[0] <= value <= _INT64[1]:
             raise Invalid("value", "is out of range")
         return int(value)
     if isinstance(value, float):

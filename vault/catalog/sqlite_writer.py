@@ -212,14 +212,15 @@ class _Job:
         try:
             self.result = self.work(transaction)
             transaction.refuse_after_failure()
+            connection.execute("RELEASE work")
         except BaseException as error:  # noqa: BLE001  it is its caller's, whatever it is
             if not connection.in_transaction:
                 _refuse_group(error)
             connection.execute("ROLLBACK TO work")
+            connection.execute("RELEASE work")
             self.error = error
         finally:
             transaction.end()
-        connection.execute("RELEASE work")
 
     def resolve(self) -> None:
         if self.error is None:
