@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from parsers import der, names
+from parsers import der, pem
 from parsers.interface import Json, Metadata, Unreadable
+from parsers.names import Name, read_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from parsers.interface import Budget
 
+_SUFFIXES = (".cer", ".crt", ".der", ".pem")
+_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 _OUTLINES = (b"\x30\x30\xa0\x02\x02\x30\x06", b"\x30\x30\x02\x30\x06")  # with a version, and version 1 without
 
 
@@ -25,21 +28,23 @@ class Certificate:
 
     encoding: bytes
     serial: int
-    issuer_name: der.Node
-    subject_name: der.Node
+    issuer_node: der.Node
+    subject_node: der.Node
     starts_at: str
     expires_at: str
     public_key: bytes
 
-    @cached_property
-    def issuer(self) -> dict[str, str]:
-        """The issuer as GitLab shows it."""
-        return names.flatten(self.issuer_name)
+    # Names are read when they are asked for: of a keystore's thousands of certificates only the dates count.
 
     @cached_property
-    def subject(self) -> dict[str, str]:
-        """The subject as GitLab shows it."""
-        return names.flatten(self.subject_name)
+    def issuer(self) -> Name:
+        """Who signed it. Raises `Unreadable("malformed")`."""
+        return read_name(self.issuer_node)
+
+    @cached_property
+    def subject(self) -> Name:
+        """Whose it is. Raises `Unreadable("malformed")`."""
+        return read_name(self.subject_node)
 
     @property
     def sha1(self) -> str:
@@ -55,8 +60,8 @@ class Certificate:
         """GitLab's four keys."""
         return {
             "id": str(self.serial),
-            "issuer": self.issuer,
-            "subject": self.subject,
+            "issuer": self.issuer.flatten(),
+            "subject": self.subject.flatten(),
             "expires_at": self.expires_at,
         }
 
@@ -65,8 +70,8 @@ class Certificate:
         return {
             **self.summary(),
             "starts_at": self.starts_at,
-            "issuer_dn": names.rfc4514(self.issuer_name),
-            "subject_dn": names.rfc4514(self.subject_name),
+            "issuer_dn": self.issuer.rfc4514(),
+            "subject_dn": self.subject.rfc4514(),
             "sha1": self.sha1,
             "sha256": self.sha256,
             "public_key_sha256": fingerprint(self.public_key),
@@ -89,8 +94,8 @@ def read_certificate(data: bytes) -> Certificate:
     return Certificate(
         encoding=outer.encoding,
         serial=der.integer(serial),
-        issuer_name=der.expect(issuer, der.SEQUENCE),
-        subject_name=der.expect(subject, der.SEQUENCE),
+        issuer_node=issuer,
+        subject_node=subject,
         starts_at=der.time(dates[0]),
         expires_at=der.time(dates[1]),
         public_key=der.expect(public_key, der.SEQUENCE).encoding,
@@ -99,8 +104,8 @@ def read_certificate(data: bytes) -> Certificate:
 
 def leaf(certificates: Sequence[Certificate]) -> Certificate:
     """Return the one that issued none of the others; the first where there are several such, or none."""
-    issuers = [names.comparable(certificate.issuer_name) for certificate in certificates]
-    subjects = [names.comparable(certificate.subject_name) for certificate in certificates]
+    issuers = [certificate.issuer.comparable() for certificate in certificates]
+    subjects = [certificate.subject.comparable() for certificate in certificates]
     issued = Counter(issuers)
     for certificate, issuer, subject in zip(certificates, issuers, subjects, strict=True):
         if issued[subject] == (issuer == subject):  # none, or itself only
@@ -114,18 +119,20 @@ def fingerprint(encoding: bytes, algorithm: str = "sha256") -> str:
 
 
 class CertificateParser:
-    """A certificate in DER, whatever it is called."""
+    """A certificate in DER or PEM, whatever it is called; in PEM with other things beside it, too."""
 
     kind = "certificate"
 
     def sniff(self, head: bytes, name: str) -> int:
-        """Go by the outline: serial number and algorithm, with or without a version."""
+        """Any PEM, since a certificate may come late in it; else go by the outline."""
+        if pem.is_pem(head):
+            return 90
         outline = der.tags(head, 7)
         if any(outline.startswith(known) for known in _OUTLINES):
             return 90
-        return 30 if outline.startswith(b"\x30\x30") and name.lower().endswith((".cer", ".crt", ".der")) else 0
+        return 10 if name.lower().endswith(_SUFFIXES) else 0
 
     def parse(self, data: bytes, _password: str | None, _budget: Budget) -> Metadata:
         """Describe the first certificate in the data."""
-        certificate = read_certificate(data)
+        certificate = read_certificate(pem.unwrap(data, _LABELS))
         return Metadata(certificate.describe(), certificate.expires_at)

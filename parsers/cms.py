@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from parsers import der
+from parsers import der, pem
 from parsers.certificate import Certificate, leaf, read_certificate
 from parsers.interface import Metadata, Unreadable
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 SIGNED_DATA_OUTLINE = b"\x30\x06\xa0\x30"
 SIGNED_DATA_OID = bytes.fromhex("06092a864886f70d010702")
+_LABELS = {"PKCS7", "PKCS #7 SIGNED DATA", "CMS"}
 _PROFILE_NAMES = (".mobileprovision", ".provisionprofile")
 
 
@@ -66,11 +67,14 @@ class CertificatesParser:
 
     def sniff(self, head: bytes, name: str) -> int:
         """Any signed data that is not called a provisioning profile."""
+        if pem.has_block(head, _LABELS):
+            return 89
         return 80 if is_signed_data(head) and not is_profile_name(name) else 0
 
     def parse(self, data: bytes, _password: str | None, _budget: Budget) -> Metadata:
         """Describe the certificate that issued none of the others."""
-        return describe_leaf([read_certificate(encoding) for encoding in read_signed_data(data).certificates])
+        signed = read_signed_data(pem.unwrap(data, _LABELS))
+        return describe_leaf([read_certificate(encoding) for encoding in signed.certificates])
 
 
 def describe_leaf(certificates: list[Certificate]) -> Metadata:

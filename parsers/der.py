@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from parsers.interface import Unreadable
@@ -116,7 +117,11 @@ def integer(node: Node) -> int:
 
 def oid(node: Node) -> str:
     """Return an OBJECT IDENTIFIER in dotted form. Raises `Unreadable("malformed")`."""
-    content = expect(node, OID).content
+    return _dotted(expect(node, OID).content)
+
+
+@lru_cache(512)
+def _dotted(content: bytes) -> str:
     if not content or content[-1] & 0x80 or len(content) > 100:
         raise Unreadable("malformed")
     arcs: list[int] = []

@@ -61,8 +61,8 @@ class Budget:
 class Metadata:
     """What a parser found: `fields` becomes the reply's `metadata`, `expires_at` stands beside it too.
 
-    `fields` may hold text, numbers, booleans, None, lists, dicts, bytes and datetimes; the reading makes JSON of it,
-    adds `kind`, and copies `expires_at` into it when `fields` has an `id`.
+    `fields` may hold text, numbers, booleans, None, lists, dicts, bytes and datetimes; the reading makes JSON of it
+    and adds `kind`.
     """
 
     fields: Json

@@ -19,6 +19,7 @@ JKS_MAGIC, JCEKS_MAGIC = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
 _DIGEST_SIZE = 20
 _WHITENING = b"Mighty Aphrodite"  # the JDK's, in sun.security.provider.JavaKeyStore
 _PRIVATE_KEY, _TRUSTED, _SECRET_KEY = 1, 2, 3
+_BKS_CERTIFICATE, _BKS_KEY, _BKS_SECRET, _BKS_SEALED = 1, 2, 3, 4
 
 
 @dataclass
@@ -73,3 +74,32 @@ def _jks_entry(cursor: Cursor) -> RawEntry:
 def _certificate(cursor: Cursor) -> bytes:
     cursor.text()  # its type, "X.509"
     return cursor.blob()
+
+
+def read_bks(data: bytes) -> list[RawEntry]:
+    """Walk a BKS of version 1 or 2. Raises `Unreadable`: "truncated" or "malformed"."""
+    cursor = Cursor(data, 4)
+    if not cursor.blob():
+        raise Unreadable("malformed")  # no salt
+    cursor.skip(4)  # rounds of key derivation
+    entries = []
+    while tag := cursor.u8():
+        entries.append(_bks_entry(cursor, tag))
+    cursor.skip(_DIGEST_SIZE)
+    return entries
+
+
+def _bks_entry(cursor: Cursor, tag: int) -> RawEntry:
+    alias = cursor.text()
+    cursor.skip(8)  # when it was made
+    chain = [_certificate(cursor) for _ in range(cursor.u32())]
+    if tag == _BKS_CERTIFICATE:
+        return RawEntry(alias, TRUSTED, [_certificate(cursor)])
+    if tag == _BKS_KEY:
+        cursor.skip(1)
+        cursor.text()
+        cursor.text()
+    elif tag not in (_BKS_SECRET, _BKS_SEALED):
+        raise Unreadable("malformed")
+    cursor.skip(cursor.u32())
+    return RawEntry(alias, PRIVATE_KEY if chain else SECRET_KEY, chain)

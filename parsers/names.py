@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import chain
 
 from parsers import der
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _X520 = (
     "2.5.4.3 CN, 2.5.4.4 SN, 2.5.4.5 serialNumber, 2.5.4.6 C, 2.5.4.7 L, 2.5.4.8 ST, 2.5.4.9 street, 2.5.4.10 O,"
@@ -45,37 +43,34 @@ _CHARSETS = {
 _RFC4514_SPECIAL = re.compile(r'^[ #]|[,+"\\<>;]| $')
 
 
-def flatten(name: der.Node) -> dict[str, str]:
-    """Return a Name as {OpenSSL's short name or dotted OID: text}; of a repeated attribute the one encoded first.
+@dataclass(frozen=True)
+class Name:
+    """A distinguished name: RDNs in the order they are encoded, each of (key, text) pairs.
 
-    A value that is no string is `#` and the hex of its encoding. Raises `Unreadable("malformed")`.
+    A key is OpenSSL's short name, or the dotted OID where it has none.
     """
-    flat: dict[str, str] = {}
-    for rdn in _rdns(name):
-        for key, value in rdn:
+
+    rdns: tuple[tuple[tuple[str, str], ...], ...]
+
+    def flatten(self) -> dict[str, str]:
+        """Return {key: text}; of a repeated attribute the one encoded first."""
+        flat: dict[str, str] = {}
+        for key, value in chain.from_iterable(self.rdns):
             flat.setdefault(key, value)
-    return flat
+        return flat
+
+    def rfc4514(self) -> str:
+        """Return one line that loses nothing, the last RDN first (RFC 4514)."""
+        return ",".join("+".join(f"{key}={_escape(value)}" for key, value in rdn) for rdn in reversed(self.rdns))
+
+    def comparable(self) -> str:
+        """Return what two names have in common when they name the same (RFC 5280 7.1, nearly)."""
+        return " ".join(self.rfc4514().casefold().split())
 
 
-def rfc4514(name: der.Node) -> str:
-    """Return a Name as one line that loses nothing, last RDN first (RFC 4514). Raises `Unreadable("malformed")`."""
-    return ",".join("+".join(f"{key}={_escape(value)}" for key, value in rdn) for rdn in reversed(list(_rdns(name))))
-
-
-def comparable(name: der.Node) -> str:
-    """Return what two Names have in common when they name the same: RFC 5280 7.1's comparison, nearly."""
-    return " ".join(rfc4514(name).casefold().split())
-
-
-def _rdns(name: der.Node) -> Iterator[list[tuple[str, str]]]:
-    for rdn in der.children(der.expect(name, der.SEQUENCE)):
-        yield [_attribute(pair) for pair in der.children(der.expect(rdn, der.SET))]
-
-
-def _attribute(pair: der.Node) -> tuple[str, str]:
-    parts = der.sequence(pair, 2)
-    oid = der.oid(parts[0])
-    return SHORT_NAMES.get(oid, oid), text(parts[1])
+def read_name(node: der.Node) -> Name:
+    """Read a Name; a value that is no string becomes `#` and hex. Raises `Unreadable("malformed")`."""
+    return Name(tuple(_rdn(rdn) for rdn in der.children(der.expect(node, der.SEQUENCE))))
 
 
 def text(value: der.Node) -> str:
@@ -87,6 +82,16 @@ def text(value: der.Node) -> str:
         return value.content.decode(charset)
     except UnicodeDecodeError:
         return value.content.decode("latin-1")
+
+
+def _rdn(node: der.Node) -> tuple[tuple[str, str], ...]:
+    return tuple(_attribute(pair) for pair in der.children(der.expect(node, der.SET)))
+
+
+def _attribute(pair: der.Node) -> tuple[str, str]:
+    parts = der.sequence(pair, 2)
+    oid = der.oid(parts[0])
+    return SHORT_NAMES.get(oid, oid), text(parts[1])
 
 
 def _escape(value: str) -> str:

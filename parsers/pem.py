@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from parsers.interface import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-BEGIN = b"-----BEGIN "
+_BEGIN = b"-----BEGIN "
 _BEGIN_LINE = re.compile(rb"-----BEGIN ([A-Z0-9 #.]{1,64})-----")
 _HEADER = re.compile(rb"^[A-Za-z0-9-]+:.*(?:\r?\n[ \t].*)*", re.MULTILINE)
 
@@ -32,6 +32,32 @@ class Block:
             return base64.b64decode(b"".join(self.body.split()), validate=True)
         except binascii.Error:
             raise Unreadable("malformed") from None
+
+
+def is_pem(data: bytes) -> bool:
+    """Tell whether a BEGIN line occurs anywhere in the data."""
+    return _BEGIN in data
+
+
+def has_block(head: bytes, labels: Collection[str]) -> bool:
+    """Tell whether a file's beginning shows a block with one of these labels; whole or not does not matter."""
+    return any(match[1].decode("ascii") in labels for match in _BEGIN_LINE.finditer(head))
+
+
+def unwrap(data: bytes, labels: Collection[str]) -> bytes:
+    """Return the bytes of the first block with one of these labels; data that is not PEM as it is.
+
+    Raises `Unreadable`: "unrecognized" when there is no such block, "truncated" as `blocks` does, "malformed".
+    """
+    return first(data, labels).decode() if is_pem(data) else data
+
+
+def first(data: bytes, labels: Collection[str]) -> Block:
+    """Return the first block with one of these labels. Raises `Unreadable` as `unwrap` does."""
+    found = [block for block in blocks(data) if block.label in labels]  # all of them: the last may be cut short
+    if not found:
+        raise Unreadable("unrecognized")
+    return found[0]
 
 
 def blocks(data: bytes) -> Iterator[Block]:

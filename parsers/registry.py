@@ -14,12 +14,23 @@ if TYPE_CHECKING:
 GROUP = "secure_files.parsers"
 BUILT_IN = (
     "parsers.certificate:CertificateParser",
-    "parsers.armored:ArmoredParser",
     "parsers.pkcs12:Pkcs12Parser",
     "parsers.keystore:JksParser",
     "parsers.keystore:JceksParser",
     "parsers.mobileprovision:ProfileParser",
     "parsers.cms:CertificatesParser",
+    "parsers.request:RequestParser",
+    "parsers.keys:PrivateKeyParser",
+    "parsers.keys:PublicKeyParser",
+    "parsers.bouncycastle:BksParser",
+    "parsers.bouncycastle:UberParser",
+    "parsers.bouncycastle:BcfksParser",
+    "parsers.cloud:ServiceAccountParser",
+    "parsers.cloud:AppStoreConnectParser",
+    "parsers.cloud:GoogleServicesParser",
+    "parsers.googleservice:GoogleServiceInfoParser",
+    "parsers.passwords:KeystorePropertiesParser",
+    "parsers.passwords:MatchParser",
 )
 _HEAD = 4096
 _TRIED = 3
