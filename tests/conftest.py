@@ -23,3 +23,17 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVault]:
 def project(vault: RunningVault) -> dict[str, Any]:
     """A new private project."""
     return vault.project()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="count a skipped test as a failure")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Where every engine has to be there, a test that could not find its own has failed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.skipped and item.config.getoption("--no-skips") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where no test may be: {report.longrepr}"

@@ -1,0 +1,147 @@
+"""`make demo`: a vault on its embedded default, with sample files in it, until Ctrl-C.
+
+Everything goes through the same command and the same API that a team would use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sample_certs.catalogue import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = Path(".demo")
+PORT = 8080
+READY_SECONDS = 30
+
+
+def main() -> int:
+    """Make the demo vault, fill it, say how to use it, and serve until a signal comes."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    data, token, port = FOLDER / "vault", f"glpat-demo-{secrets.token_hex(12)}", _port()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    address = f"http://127.0.0.1:{port}"
+    log = FOLDER / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "serve", "--data", str(data), "--port", str(port)],
+            env={**os.environ, "SECURE_FILES_ROOT_TOKEN": token},
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_ready(server, address, log)
+        project = _fill(address, token)
+        _explain(address, token, project)
+        subprocess.run([sys.executable, "-m", "cli.main", "expiry-report", "--data", str(data)], check=True)
+        print(f"\nServing {data} (log: {log}); Ctrl-C ends it, the next `make demo` begins anew.", flush=True)
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _port() -> int:
+    """Return the usual port, or a free one when somebody has that."""
+    for port in (PORT, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise SystemExit("no port is free on 127.0.0.1")
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/-/readiness", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise SystemExit(f"the demo server did not start; its log says:\n{log.read_text('utf-8', 'replace')}")
+
+
+def _fill(address: str, token: str) -> int:
+    """Make a group and a project and put the samples in; return the project's id."""
+    group = _post(address, token, "/groups", {"name": "Demo", "path": "demo"})
+    project = _post(address, token, "/projects", {"name": "mobile-app", "namespace_id": group["id"]})
+    made = datetime.now(UTC).replace(microsecond=0)
+    samples = [sample for sample in catalogue() if sample.demo]
+    for number, sample in enumerate(samples, 1):
+        print(f"\rputting samples in: {number}/{len(samples)}", end="", file=sys.stderr, flush=True)
+        fields = {"name": sample.name, **({} if sample.password is None else {"password": sample.password})}
+        _upload(address, token, project["id"], fields, sample.contents(made))
+    print(file=sys.stderr)
+    return int(project["id"])
+
+
+def _explain(address: str, token: str, project: int) -> None:
+    print(f"""
+A vault with sample files is running.
+
+  Address   {address}
+  Token     {token}    (of the administrator, root)
+  Project   {project}  (demo/mobile-app)
+
+Try it, in another terminal:
+
+  curl --header "PRIVATE-TOKEN: {token}" "{address}/api/v4/projects/{project}/secure_files"
+
+What expires:
+""")
+
+
+def _post(address: str, token: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    return _send(address, token, path, json.dumps(body).encode(), "application/json")
+
+
+def _upload(address: str, token: str, project: int, fields: dict[str, str], content: bytes) -> None:
+    boundary = secrets.token_hex(16)
+    body = b"".join(_parts(boundary, fields, content))
+    _send(address, token, f"/projects/{project}/secure_files", body, f"multipart/form-data; boundary={boundary}")
+
+
+def _parts(boundary: str, fields: dict[str, str], content: bytes) -> Iterator[bytes]:
+    for name, value in fields.items():
+        yield f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+    yield f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n\r\n'.encode()
+    yield content
+    yield f"\r\n--{boundary}--\r\n".encode()
+
+
+def _send(address: str, token: str, path: str, body: bytes, kind: str) -> dict[str, Any]:
+    headers = {"PRIVATE-TOKEN": token, "Content-Type": kind}
+    request = urllib.request.Request(f"{address}/api/v4{path}", body, headers, method="POST")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
