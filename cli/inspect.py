@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.environment import secret
 from cli.main import say
 from cli.tables import printable
 
@@ -40,13 +40,8 @@ def register(sub: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what was found; 1 when the file could not be read."""
     from parsers.isolated import Pool
-    from vault.errors import Invalid
 
-    password = None
-    if options.password_env:
-        password = os.environ.get(options.password_env)
-        if password is None:
-            raise Invalid("--password-env", f"names {options.password_env}, which is not set")
+    password = secret(options.password_env)
     data = options.file.read_bytes()
     pool = Pool(1)
     try:

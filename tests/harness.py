@@ -6,8 +6,7 @@ import asyncio
 import itertools
 import threading
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import requests
 from aiohttp import web
@@ -16,6 +15,9 @@ from server.app import make_app
 from server.serving import Runner
 from server.settings import Settings
 from server.wiring import Services, open_services
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROOT_TOKEN = "glpat-root-token-of-the-tests"
 _numbers = itertools.count(1)
@@ -116,7 +118,7 @@ class RunningVault:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
             self._error = error
             self._ready.set()
 

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from vault.catalog.database import Database, Transaction
     from vault.crypto.keyring import Keyring
 
-INSTANCE = "id"
+INSTANCE, PEPPER = "id", "pepper_check"
 
 
 def instance_of(database: Database) -> str | None:
     """Return the id of the vault that the catalog is of; None for a new catalog."""
-    rows = database.query(sql.INSTANCE_VALUE, name=INSTANCE)
+    return _value(database, INSTANCE)
+
+
+def _value(database: Database, name: str) -> str | None:
+    rows = database.query(sql.INSTANCE_VALUE, name=name)
     return str(rows[0]["value"]) if rows else None
 
 
@@ -43,6 +47,11 @@ def claim(database: Database, keyring: Keyring, data: str, source: str) -> None:
             f"the data in {data} needs {needs(database)}; {source} is the keyring of another vault; "
             "restore the right one from your backup"
         )
+    if instance is not None and _value(database, PEPPER) != keyring.pepper_check:
+        raise BadKeyring(
+            f"the tokens in {data} were made with another pepper than that of {source}: none of them would be good; "
+            "restore the keyring from your backup"
+        )
     checks = keyring.checks()
     for key, check in needed_keys(database).items():
         if checks.get(key) != check:
@@ -58,5 +67,6 @@ def claim(database: Database, keyring: Keyring, data: str, source: str) -> None:
 def _remember(tx: Transaction, keyring: Keyring, *, first: bool) -> None:
     if first:
         tx.query(sql.SET_INSTANCE_VALUE, name=INSTANCE, value=keyring.instance)
+        tx.query(sql.SET_INSTANCE_VALUE, name=PEPPER, value=keyring.pepper_check)
     for key, check in keyring.checks().items():
         tx.query(sql.ADD_MASTER_KEY, id=key, key_check=check, now=clock.now())
