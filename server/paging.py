@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
 from urllib.parse import quote, urlencode
 
-from server.errors import BadRequest
+from aiohttp import web
+
+from server.downloads import matches
+from server.errors import BadRequest, json_answer
 from server.urls import base_url
 from vault.models import Page
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 LARGEST_PAGE = 2**53
@@ -38,6 +38,18 @@ def _number(request: web.Request, name: str, default: int) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise BadRequest(f"{name} is invalid")
     return int(text[:30])
+
+
+def answer(request: web.Request, page: Page, total: int, body: object) -> web.Response:
+    """Answer with one page as JSON, or 304 when the client has exactly this already."""
+    response = json_answer(body, headers=headers(request, page, total))
+    assert isinstance(response.body, bytes)
+    # With the headers, as a total may change where a page does not.
+    tag = hashlib.sha256(response.headers["Link"].encode() + response.body).hexdigest()[:32]
+    response.headers["ETag"] = f'W/"{tag}"'
+    if matches(request.headers.get("If-None-Match", ""), tag):
+        return web.Response(status=304, headers={"ETag": f'W/"{tag}"'})
+    return response
 
 
 def headers(request: web.Request, page: Page, total: int) -> dict[str, str]:

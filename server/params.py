@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from server.errors import BadRequest
 from server.forms import UploadedFile
 from vault.access import LARGEST_ID
+from vault.clock import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,6 +89,10 @@ class Check:
         """Return a date, `2026-02-22`, also out of a full time; None when it was not given or is empty."""
         return self._get(name, _date, None, required=False)
 
+    def moment(self, name: str) -> str | None:
+        """Return a date or time as the catalog writes it; a date is its first moment in UTC."""
+        return self._get(name, _moment, None, required=False)
+
     def file(self, name: str) -> UploadedFile:
         """Return a required file part."""
         return self._get(name, _file, UploadedFile(""), required=True)
@@ -134,6 +139,16 @@ def _words(value: Any) -> list[str]:
 def _date(value: Any) -> date | None:
     text = _text(value)
     return date.fromisoformat(text[:10]) if text else None
+
+
+def _moment(value: Any) -> str | None:
+    text = _text(value)
+    if not text:
+        return None
+    if "T" in text:
+        text = text.replace(" ", "+")  # a `+` that was not escaped in a query
+    found = datetime.fromisoformat(text)
+    return stamp(found if found.tzinfo else found.replace(tzinfo=UTC))
 
 
 def _file(value: Any) -> UploadedFile:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from vault.catalog import secure_files as sql
-from vault.clock import now
+from vault.clock import now, today
 from vault.errors import BlobMissing, Invalid, LimitExceeded, NotFound, TooLarge, UnsafePath
-from vault.models import Listing, Page, SecureFile
+from vault.models import Listing, Page, Principal, Role, SecureFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vault.catalog.database import Database, Transaction
-    from vault.models import Blob, Finding, Inspect, Limits
+    from vault.models import Finding, Inspect, Limits
     from vault.storage import SealedBlob, SealedStorage
 
 FAMILY = "secure_files"
@@ -71,11 +74,7 @@ class SecureFiles:
             self._storage.insert(tx, sealed)
             return sql.secure_file(tx.query(sql.ADD, **_columns(project_id, name, sealed, finding))[0])
 
-        try:
-            return self._db.write(work)
-        except (Invalid, LimitExceeded, NotFound):
-            self._storage.abandon(sealed)
-            raise
+        return self._keep(sealed, work)
 
     def _check_place(self, query: Any, project_id: int, name: str) -> None:
         if query(sql.TAKEN, project=project_id, name=name):
@@ -84,20 +83,64 @@ class SecureFiles:
         if query(sql.COUNT, project=project_id)[0]["n"] >= limit:
             raise LimitExceeded(f"Maximum number of project ci secure files ({limit}) exceeded")
 
-    def envelope(self, project_id: int, file_id: int) -> tuple[SecureFile, Blob]:
-        """Return a file and the envelope of its content. Raises `NotFound`."""
+    def replace(
+        self, project_id: int, file_id: int, data: bytes | bytearray, password: str | None = None
+    ) -> SecureFile:
+        """Put new content in the place of a file's; id and name stay, the old content's key is erased.
+
+        Raises `NotFound`, `TooLarge`.
+        """
+        if len(data) >= self._limits.secure_file_bytes:
+            raise TooLarge(self._limits.secure_file_bytes)
         file = self.get(project_id, file_id)
-        return file, self._storage.envelope(file.blob_id)
+        finding = self._inspect(file.name, bytes(data), password)
+        sealed = self._storage.put(FAMILY, project_id, data)
+
+        def work(tx: Transaction) -> SecureFile:
+            tx.lock("secure_files", file_id)
+            before = tx.query(sql.FILE, id=file_id, project=project_id)
+            if not before:
+                raise NotFound
+            self._storage.insert(tx, sealed)
+            row = tx.query(sql.REPLACE, id=file_id, **_content(project_id, sealed, finding))[0]
+            self._storage.discard(tx, before[0]["blob_id"])
+            return sql.secure_file(row)
+
+        return self._keep(sealed, work)
+
+    def _keep(self, sealed: SealedBlob, work: Callable[[Transaction], SecureFile]) -> SecureFile:
+        """Give a sealed object its rows; when a rule refuses them, the object goes too."""
+        try:
+            return self._db.write(work)
+        except (Invalid, LimitExceeded, NotFound):
+            self._storage.abandon(sealed)
+            raise
+
+    def read_again(self, project_id: int, file_id: int, password: str | None) -> SecureFile:
+        """Read a file's metadata again, with a password that is used this once; return the file.
+
+        When that does not succeed, metadata that was read before stays, and the returned file says why in
+        `metadata_error`.
+        """
+        file, content = self.content(project_id, file_id)
+        finding = self._inspect(file.name, bytes(content), password)
+        if finding.error is not None and file.metadata is not None:
+            return replace(file, metadata_error=finding.error)
+        found = _found(finding)
+        rows = self._db.write(lambda tx: tx.query(sql.READ_AGAIN, id=file_id, blob_id=file.blob_id, now=now(), **found))
+        return sql.secure_file(rows[0]) if rows else self.get(project_id, file_id)
 
     def content(self, project_id: int, file_id: int) -> tuple[SecureFile, bytes | bytearray]:
         """Return a file and its whole content, verified. Raises `NotFound`, `Damaged`, `UnknownKey`."""
-        file, blob = self.envelope(project_id, file_id)
-        try:
-            return file, self._storage.read(blob)
-        except BlobMissing:
-            # Deleted between the two looks: then there is no such file, and nothing is damaged.
-            self.get(project_id, file_id)
-            raise
+        file = self.get(project_id, file_id)
+        while True:
+            try:
+                return file, self._storage.read(self._storage.envelope(file.blob_id))
+            except (BlobMissing, NotFound):
+                # Replaced or deleted between the looks? Then nothing is damaged.
+                seen, file = file, self.get(project_id, file_id)
+                if file.blob_id == seen.blob_id:
+                    raise
 
     def remove(self, project_id: int, file_id: int) -> None:
         """Delete a file; its key is erased in the same transaction. Raises `NotFound`."""
@@ -114,6 +157,26 @@ class SecureFiles:
         """Delete all files of a project that is being deleted."""
         for row in tx.query(sql.DELETE_ALL, project=project_id):
             self._storage.discard(tx, row["blob_id"])
+
+    def readable(
+        self, caller: Principal, page: Page, *, name: str | None = None, expires_before: str | None = None
+    ) -> Listing[tuple[SecureFile, str]]:
+        """Return the files of all projects the caller may read, each with its project's path, soonest expiry first.
+
+        Files that never expire come last. A job's token reaches its own project only.
+        """
+        where = {
+            "admin": int(caller.user.is_admin),
+            "user": caller.user.id,
+            "job_project": caller.job.project_id if caller.job else None,
+            "level": int(Role.DEVELOPER),
+            "today": today(),
+            "name": name,
+            "before": expires_before,
+        }
+        total = self._db.query(sql.READABLE_COUNT, **where)[0]["n"]
+        rows = self._db.query(sql.READABLE_PAGE, **where, size=page.size, offset=page.offset)
+        return Listing([(sql.secure_file(row), row["project"]) for row in rows], total)
 
     def expiring(self, before: str | None = None) -> list[dict[str, Any]]:
         """Return what expires, soonest first, across all projects: up to the moment `before` when it is given."""
@@ -141,13 +204,15 @@ def extension(name: str) -> str | None:
 
 
 def _columns(project_id: int, name: str, sealed: SealedBlob, finding: Finding) -> dict[str, Any]:
+    return {"name": name, "file_extension": extension(name), **_content(project_id, sealed, finding)}
+
+
+def _content(project_id: int, sealed: SealedBlob, finding: Finding) -> dict[str, Any]:
     return {
         "project": project_id,
-        "name": name,
         "blob_id": sealed.id,
         "checksum": sealed.checksum,
         "size": sealed.size,
-        "file_extension": extension(name),
         "now": now(),
         **_found(finding),
     }

@@ -48,7 +48,7 @@ async def index(request: web.Request) -> web.Response:
     projects = request.app[SERVICES].projects
     listing = await request.app[OFFLOAD].read(projects.groups, principal(request), page, request.query.get("search"))
     body = [present(request, group) for group in listing.rows]
-    return json_answer(body, headers=paging.headers(request, page, listing.total))
+    return paging.answer(request, page, listing.total, body)
 
 
 async def show(request: web.Request) -> web.Response:

@@ -91,7 +91,7 @@ async def pipelines(request: web.Request) -> web.Response:
     page = paging.read_page(request)
     listing = await request.app[OFFLOAD].read(request.app[SERVICES].pipelines.of_project, found.id, page)
     body = [present_pipeline(request, found, each) for each in listing.rows]
-    return json_answer(body, headers=paging.headers(request, page, listing.total))
+    return paging.answer(request, page, listing.total, body)
 
 
 async def show_pipeline(request: web.Request) -> web.Response:
@@ -140,7 +140,7 @@ async def index(request: web.Request) -> web.Response:
         return [present_job(request, job) for job in listing.rows], listing.total
 
     body, total = await request.app[OFFLOAD].read(work)
-    return json_answer(body, headers=paging.headers(request, page, total))
+    return paging.answer(request, page, total, body)
 
 
 async def show(request: web.Request) -> web.Response:

@@ -90,7 +90,7 @@ async def index(request: web.Request) -> web.Response:
         return [present(request, found, request[PRINCIPAL]) for found in listing.rows], listing.total
 
     body, total = await request.app[OFFLOAD].read(work)
-    return json_answer(body, headers=paging.headers(request, page, total))
+    return paging.answer(request, page, total, body)
 
 
 async def show(request: web.Request) -> web.Response:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from aiohttp import web
 
 from server import forms, paging
-from server.access import Endpoint, project
+from server.access import Endpoint, principal, project
 from server.app_keys import OFFLOAD, SERVICES, SETTINGS
 from server.downloads import whole_or_part
 from server.errors import json_answer
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 COLLECTION = f"{API}/projects/{{id:[^/]+}}/secure_files"
 ONE = f"{COLLECTION}/{{secure_file_id:[^/]+}}"
+
+
+class Filters(TypedDict):
+    """What a list may be narrowed by."""
+
+    name: str | None
+    expires_before: str | None
 
 
 def present(file: SecureFile) -> str:
@@ -55,11 +62,30 @@ def file_id(request: web.Request) -> int:
 async def index(request: web.Request) -> web.Response:
     """List a project's files, newest first."""
     found = await project(request, Role.DEVELOPER)
-    page = paging.read_page(request)
+    page, filters = paging.read_page(request), _filters(request)
     files = request.app[SERVICES].secure_files
-    listing = await request.app[OFFLOAD].read(files.page, found.id, page)
+    listing = await request.app[OFFLOAD].read(files.page, found.id, page, **filters)
     body = f"[{','.join(present(file) for file in listing.rows)}]"
-    return json_answer(body, headers=paging.headers(request, page, listing.total))
+    return paging.answer(request, page, listing.total, body)
+
+
+def _filters(request: web.Request) -> Filters:
+    check = Check(dict(request.query))
+    filters = Filters(name=check.maybe_text("name"), expires_before=check.moment("expires_before"))
+    check.done()
+    return filters
+
+
+async def everywhere(request: web.Request) -> web.Response:
+    """List the files of all projects the caller may read, soonest expiry first, each with its project."""
+    page, filters = paging.read_page(request), _filters(request)
+    files = request.app[SERVICES].secure_files
+    listing = await request.app[OFFLOAD].call(files.readable, principal(request), page, **filters)
+    rows = (
+        f'{present(file)[:-1]},"kind":{_json(file.kind)},"project_id":{file.project_id},"project":{_json(project)}}}'
+        for file, project in listing.rows
+    )
+    return paging.answer(request, page, listing.total, f"[{','.join(rows)}]")
 
 
 async def show(request: web.Request) -> web.Response:
@@ -91,6 +117,30 @@ async def create(request: web.Request) -> web.Response:
     return json_answer(present(stored), 201)
 
 
+async def update(request: web.Request) -> web.Response:
+    """Replace a file's content; its id and name stay."""
+    found = await project(request, Role.MAINTAINER)
+    number = file_id(request)
+    files, offload = request.app[SERVICES].secure_files, request.app[OFFLOAD]
+    await offload.read(files.get, found.id, number)
+    limit = request.app[SETTINGS].secure_file_bytes
+    check = Check(await forms.read(request, limit + forms.MULTIPART_SLACK))
+    file, password = check.file("file"), check.maybe_text("password")
+    check.done()
+    return json_answer(present(await offload.call(files.replace, found.id, number, file.content, password)))
+
+
+async def read_again(request: web.Request) -> web.Response:
+    """Read a file's metadata again, with the password given; that is used once and not stored."""
+    found = await project(request, Role.MAINTAINER)
+    number = file_id(request)
+    check = Check(await forms.read(request))
+    password = check.maybe_text("password")
+    check.done()
+    files = request.app[SERVICES].secure_files
+    return json_answer(present(await request.app[OFFLOAD].call(files.read_again, found.id, number, password)))
+
+
 async def remove(request: web.Request) -> web.Response:
     """Delete a file."""
     found = await project(request, Role.MAINTAINER)
@@ -102,6 +152,9 @@ ENDPOINTS = (
     Endpoint("GET", COLLECTION, index, job_token=True),
     Endpoint("POST", COLLECTION, create, job_token=True, body_limit=6 * MIB),
     Endpoint("GET", ONE, show, job_token=True),
+    Endpoint("PUT", ONE, update, job_token=True, body_limit=6 * MIB),
     Endpoint("DELETE", ONE, remove, job_token=True),
     Endpoint("GET", f"{ONE}/download", download, job_token=True),
+    Endpoint("POST", f"{ONE}/metadata", read_again, job_token=True),
+    Endpoint("GET", f"{API}/secure_files", everywhere, job_token=True),
 )

@@ -50,7 +50,7 @@ async def index(request: web.Request) -> web.Response:
     listing = await request.app[OFFLOAD].read(request.app[SERVICES].people.find, page, username, search)
     view = present_fully if principal(request).user.is_admin else present
     body = [view(request, user) for user in listing.rows]
-    return json_answer(body, headers=paging.headers(request, page, listing.total))
+    return paging.answer(request, page, listing.total, body)
 
 
 async def show(request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from vault.models import SecureFile
@@ -22,15 +23,42 @@ ADD = """INSERT INTO secure_files
      created_at, updated_at)
     VALUES (:project, :name, :blob_id, :checksum, :size, :file_extension, :expires_at, :metadata, :metadata_error,
      :kind, :now, :now) RETURNING *"""
+REPLACE = """UPDATE secure_files SET blob_id = :blob_id, checksum = :checksum, size = :size, expires_at = :expires_at,
+    metadata = :metadata, metadata_error = :metadata_error, kind = :kind, updated_at = :now
+    WHERE id = :id AND project_id = :project RETURNING *"""
+# Only while the content is the one that was read.
+READ_AGAIN = """UPDATE secure_files SET expires_at = :expires_at, metadata = :metadata,
+    metadata_error = :metadata_error, kind = :kind, updated_at = :now WHERE id = :id AND blob_id = :blob_id RETURNING *"""
 DELETE = "DELETE FROM secure_files WHERE id = :id AND project_id = :project RETURNING blob_id"
 DELETE_ALL = "DELETE FROM secure_files WHERE project_id = :project RETURNING blob_id"
 UNREADABLE = "SELECT COUNT(*) AS n FROM secure_files WHERE metadata_error IS NOT NULL"
+# Everything a caller may read: as administrator, as member of the project or a group above it, as owner of the
+# namespace, or as a job of the one project.
+READABLE = """FROM secure_files f JOIN projects p ON p.id = f.project_id
+    WHERE (CAST(:job_project AS BIGINT) IS NULL OR p.id = :job_project)
+    AND (:admin = 1
+      OR EXISTS (SELECT 1 FROM members m WHERE m.source_kind = 'project' AND m.source_id = p.id AND m.user_id = :user
+                 AND m.access_level >= :level AND (m.expires_at IS NULL OR m.expires_at > :today))
+      OR EXISTS (SELECT 1 FROM namespaces n WHERE n.id = p.namespace_id AND n.kind = 'user' AND n.owner_id = :user)
+      OR EXISTS (SELECT 1 FROM namespaces n JOIN namespaces g ON n.path_key = g.path_key
+                   OR substr(n.path_key, 1, length(g.path_key) + 1) = g.path_key || '/'
+                 JOIN members m ON m.source_kind = 'group' AND m.source_id = g.id AND m.user_id = :user
+                 WHERE n.id = p.namespace_id AND m.access_level >= :level
+                 AND (m.expires_at IS NULL OR m.expires_at > :today)))
+    AND (CAST(:name AS TEXT) IS NULL OR f.name = :name)
+    AND (CAST(:before AS TEXT) IS NULL OR f.expires_at < :before)"""
+READABLE_PAGE = f"""SELECT f.*, p.full_path AS project {READABLE}
+    ORDER BY CASE WHEN f.expires_at IS NULL THEN 1 ELSE 0 END, f.expires_at, f.id LIMIT :size OFFSET :offset"""
+READABLE_COUNT = f"SELECT COUNT(*) AS n {READABLE}"
 EXPIRING = """SELECT f.id, f.project_id, p.full_path AS project, f.name, f.kind, f.expires_at, f.metadata_error
     FROM secure_files f JOIN projects p ON p.id = f.project_id
     WHERE f.expires_at IS NOT NULL AND (CAST(:before AS TEXT) IS NULL OR f.expires_at <= :before)
     ORDER BY f.expires_at, f.id"""
 
 
+COLUMNS = tuple(field.name for field in fields(SecureFile))
+
+
 def secure_file(row: Row) -> SecureFile:
     """Return the secure file in a row of `secure_files`."""
-    return SecureFile(**row)
+    return SecureFile(**{key: row[key] for key in COLUMNS})
