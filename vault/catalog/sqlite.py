@@ -73,7 +73,8 @@ class SqliteDatabase:
         self._refuse_when_closed()
         steps = _steps(migrations)
         try:
-            _make_private_file(self._path)
+            for file in (self._path, self._lock_file):
+                _make_private_file(file)
             with exclusive(self._lock_file), engine_errors_translated(), closing(self._connect(_WRITER)) as database:
                 _refuse_newer(database, steps, {migration.name for migration in migrations})
                 steps.apply(database)
@@ -128,7 +129,7 @@ class SqliteDatabase:
             raise
 
     def close(self) -> None:
-        """Close the readers first: whoever closes last moves the log into the file, which a reader may not."""
+        """End the reads and the writes under way; the last connection of all moves the log into the file."""
         self._closed = True
         self._close_idle_readers()
         self._writer.close()

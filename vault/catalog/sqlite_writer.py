@@ -135,8 +135,7 @@ class GroupWriter:
                     job.attempt(connection)
                 connection.execute("COMMIT")
         except StorageFull:
-            self._roll_back()
-            raise
+            raise  # the engine has rolled back, and its files are in order
         except BaseException:
             # Which rolls back as well, and a disk that comes back is met with fresh files.
             self._disconnect()
@@ -146,13 +145,6 @@ class GroupWriter:
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
-
-    def _roll_back(self) -> None:
-        if self._connection is not None and self._connection.in_transaction:
-            try:
-                self._connection.execute("ROLLBACK")
-            except sqlite3.Error:
-                self._disconnect()
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from os import umask
@@ -52,7 +53,8 @@ def start_python(script, *arguments):
         "from vault.errors import *\nfrom tests.database_suite import *\npath = Path(sys.argv[1])\n"
     )
     command = [sys.executable, "-c", header + dedent(script), *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def finished(process):
@@ -104,7 +106,7 @@ class TestOpenCatalog:
 class TestFile:
     """The file, who may look at it, and what is left in it."""
 
-    @pytest.mark.parametrize("mask", [0, 0o077])
+    @pytest.mark.parametrize("mask", [0, 0o077, 0o777])
     def test_everything_is_for_the_owner_alone_whatever_the_umask(self, tmp_path, mask):
         before = umask(mask)
         try:
@@ -145,6 +147,7 @@ class TestFile:
 
     def test_closing_leaves_one_whole_file(self, database, path):
         add(database, "a")
+        names(database)
         database.close()
         assert not path.with_name("catalog.db-wal").exists()
         with closing(sqlite3.connect(path)) as connection:
@@ -172,6 +175,11 @@ class TestFile:
         with pytest.raises(FileExistsError):
             database.backup_to(tmp_path / "mine")
         assert (tmp_path / "mine").read_text() == "precious"
+
+    def test_a_backup_that_fails_leaves_no_file(self, tmp_path):
+        with closing(SqliteDatabase(tmp_path / "absent.db")) as database, pytest.raises(Unavailable):
+            database.backup_to(tmp_path / "copy.db")
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestGroupCommit:
@@ -212,15 +220,18 @@ class TestGroupCommit:
             assert threading.active_count() == before + 1
         assert threading.active_count() == before
 
-    def test_a_reader_in_use_when_the_database_closes_ends_well(self, database):
+    def test_a_reader_in_use_when_the_database_closes_ends_well(self, database, path):
         slow = (
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT SUM(i) AS s FROM n"
         )
         with ThreadPoolExecutor(4) as pool:
             readings = [pool.submit(database.query, slow) for _ in range(4)]
+            while not path.with_name("catalog.db-wal").exists():  # until the first of them has opened the file
+                time.sleep(0.001)
             database.close()
         outcomes = [reading.exception() or reading.result() for reading in readings]
         assert all(outcome == [{"s": 45000150000}] or isinstance(outcome, Unavailable) for outcome in outcomes)
+        assert not path.with_name("catalog.db-wal").exists()
 
 
 class TestRefusedByTheDisk:
@@ -291,6 +302,12 @@ class TestRefusedByTheDisk:
         add(database, "after")
         assert names(database) == ["before", "after"]
 
+    def test_a_work_that_ends_its_own_savepoint_spoils_its_commit_and_no_later_one(self, database):
+        with pytest.raises(sqlite3.OperationalError):
+            database.write(lambda tx: tx.query("RELEASE work"))
+        add(database, "after")
+        assert names(database) == ["after"]
+
     def test_a_program_that_keeps_the_file_locked_makes_writes_unavailable(self, path):
         with closing(SqliteDatabase(path, busy_timeout=0.05)) as database:
             database.migrate(TEST_TABLES)
@@ -301,6 +318,16 @@ class TestRefusedByTheDisk:
                 assert names(database) == []
             add(database, "taken")
             assert names(database) == ["taken"]
+
+    def test_a_lock_that_cannot_be_taken_makes_writes_unavailable(self, database, path):
+        lock_file = path.with_name("catalog.db.writer-lock")
+        lock_file.unlink()
+        lock_file.mkdir()
+        with pytest.raises(Unavailable, match="lock"):
+            add(database, "refused")
+        lock_file.rmdir()
+        add(database, "taken")
+        assert names(database) == ["taken"]
 
     def test_a_writer_elsewhere_that_hangs_does_not_hang_us(self, path):
         with closing(SqliteDatabase(path, patience=0.05)) as database:
@@ -348,17 +375,25 @@ class TestSeveralProcesses:
 
     def test_any_number_may_migrate_at_once(self, path):
         script = """
+            columns = [Migration(f"column_{n}", (f"ALTER TABLE things ADD COLUMN c{n} {{INT}}",)) for n in range(20)]
             database = SqliteDatabase(path)
-            database.migrate(TEST_TABLES)
+            print("ready", flush=True)
+            sys.stdin.readline()
+            database.migrate((*TEST_TABLES, *columns))
             add(database, sys.argv[2])
             database.close()
             """
-        for process in [start_python(script, path, owner) for owner in "abcd"]:
+        processes = [start_python(script, path, owner) for owner in "abcd"]
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in processes:
             finished(process)
         with closing(SqliteDatabase(path)) as database:
             assert sorted(names(database)) == ["a", "b", "c", "d"]
-            applied = database.query("SELECT name FROM _sqlite_migrations ORDER BY id")
-        assert [row["name"] for row in applied] == [migration.name for migration in TEST_TABLES]
+            applied = database.query("SELECT name FROM _sqlite_migrations")
+        assert len(applied) == len({row["name"] for row in applied}) == len(TEST_TABLES) + 20
 
     def test_a_program_that_is_too_old_says_so(self, database):
         with pytest.raises(Conflict, match="test_tables is unknown here"):
