@@ -46,7 +46,7 @@ def _days(count: int) -> timedelta:
     return timedelta(days=count, hours=12)
 
 
-def _good(  # noqa: PLR0913 - the columns of the table below
+def _good(
     name: str,
     about: str,
     recipe: Callable[[datetime, datetime], bytes],

@@ -73,7 +73,7 @@ def name(*pairs: tuple[str, str]) -> x509.Name:
     return x509.Name([attribute(key, value) for key, value in pairs])
 
 
-def issue(  # noqa: PLR0913 - a certificate has this many sides
+def issue(
     subject: x509.Name,
     key: PrivateKey,
     made: datetime,
