@@ -1,27 +1,19 @@
-import signal
 import sqlite3
 import stat
 import struct
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from os import umask
-from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
 from tests.database_suite import ADD, TEST_TABLES, DatabaseSuite, add, names, occupied
-from vault.catalog import open_catalog
 from vault.catalog.schema import MIGRATIONS
 from vault.catalog.sqlite import SqliteDatabase
 from vault.catalog.sqlite_writer import MOST_AT_ONCE, exclusive
 from vault.errors import Conflict, Damaged, StorageFull, Unavailable
-
-ROOT = Path(__file__).parents[3]  # for the processes that import this package's helpers
 
 
 @pytest.fixture
@@ -47,22 +39,6 @@ def commits(path):
     return sum(1 for size_after, frame_salt in frames if size_after and frame_salt == salt)
 
 
-def start_python(script, *arguments):
-    header = (
-        "import sys\nfrom pathlib import Path\nfrom vault.catalog.sqlite import SqliteDatabase\n"
-        "from vault.errors import *\nfrom tests.database_suite import *\npath = Path(sys.argv[1])\n"
-    )
-    command = [sys.executable, "-c", header + dedent(script), *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-
-
-def finished(process):
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    return out
-
-
 class TestSqliteDatabase(DatabaseSuite):
     """SQLite keeps the contract."""
 
@@ -71,36 +47,6 @@ class TestSqliteDatabase(DatabaseSuite):
         with closing(SqliteDatabase(path)) as database:
             database.migrate(TEST_TABLES)
             yield database
-
-
-class TestOpenCatalog:
-    """A URL decides which engine is used."""
-
-    @pytest.mark.parametrize("form", ["sqlite://{}/a%20b.db", "sqlite:{}/a b.db", "SQLite:{}/a b.db"])
-    def test_sqlite_is_named_by_url_or_by_path(self, tmp_path, form):
-        with closing(open_catalog(form.format(tmp_path))) as database:
-            assert not (tmp_path / "a b.db").exists()
-            database.migrate()
-        assert (tmp_path / "a b.db").exists()
-
-    def test_a_path_is_taken_letter_for_letter(self, tmp_path):
-        with closing(open_catalog(f"sqlite:{tmp_path}/100%25?mode=ro#.db")) as database:
-            database.migrate()
-            assert database.query("SELECT * FROM instance") == []
-        assert (tmp_path / "100%25?mode=ro#.db").exists()
-
-    @pytest.mark.parametrize("url", ["mysql://u:sesame@host/db", "/just/a/path", ""])
-    def test_anything_else_is_answered_with_what_is_known(self, url):
-        with pytest.raises(ValueError, match="sqlite:///") as raised:
-            open_catalog(url)
-        assert "sesame" not in str(raised.value)
-
-    @pytest.mark.parametrize(
-        "url", ["sqlite:", "sqlite::memory:", "sqlite://host/x", "sqlite://", "sqlite:///x?mode=ro"]
-    )
-    def test_a_catalog_is_a_file_of_this_machine(self, url):
-        with pytest.raises(ValueError, match="file"):
-            open_catalog(url)
 
 
 class TestFile:
@@ -159,6 +105,10 @@ class TestFile:
             return [tx.query(f"PRAGMA {name}")[0][name] for name in ("synchronous", "journal_mode", "foreign_keys")]
 
         assert database.write(settings) == [2, "wal", 1]
+
+    def test_a_program_that_is_too_old_says_so(self, database):
+        with pytest.raises(Conflict, match="test_tables is unknown here"):
+            database.migrate(MIGRATIONS)
 
     def test_a_backup_is_the_catalog_of_that_moment(self, database, tmp_path):
         add(database, "a")
@@ -269,28 +219,6 @@ class TestRefusedByTheDisk:
         assert before.result(20) == after.result(20)
         assert names(database) == []
 
-    def test_a_commit_that_the_disk_refuses_keeps_nothing_and_the_next_one_works(self, path):
-        script = """
-            import resource
-            database = SqliteDatabase(path)
-            database.migrate(TEST_TABLES)
-            add(database, "before")
-            size = path.with_name("catalog.db-wal").stat().st_size
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50_000, resource.RLIM_INFINITY))
-            with occupied(database):
-                large = database.submit(lambda tx: tx.query("INSERT INTO things (data) VALUES (:d)", d=bytes(200_000)))
-                beside = database.submit(lambda tx: tx.query(ADD, name="beside", owner="me"))
-            print(type(large.exception()).__name__, type(beside.exception()).__name__, names(database))
-            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-            add(database, "after")
-            print(names(database))
-            database.close()
-            """
-        assert finished(start_python(script, path)).splitlines() == [
-            "Unavailable Unavailable ['before']",
-            "['before', 'after']",
-        ]
-
     def test_when_a_transaction_ends_under_its_works_each_caller_gets_an_error_of_its_own(self, database):
         add(database, "before")
         with occupied(database):
@@ -339,62 +267,3 @@ class TestRefusedByTheDisk:
             with closing(SqliteDatabase(path)) as patient:
                 add(patient, "served")
             assert names(database) == ["served"]
-
-
-class TestSeveralProcesses:
-    """Processes share the file as threads share the writer."""
-
-    def test_all_that_they_write_lands(self, database, path):
-        script = """
-            database = SqliteDatabase(path)
-            with ThreadPoolExecutor(4) as pool:
-                list(pool.map(lambda n: add(database, str(n), owner=sys.argv[2]), range(50)))
-            database.close()
-            """
-        for process in [start_python(script, path, owner) for owner in "abc"]:
-            finished(process)
-        rows = database.query("SELECT owner, COUNT(*) AS many FROM things GROUP BY owner ORDER BY owner")
-        assert rows == [{"owner": owner, "many": 50} for owner in "abc"]
-
-    def test_what_was_acknowledged_survives_a_kill(self, database, path):
-        script = """
-            database = SqliteDatabase(path)
-            for number in range(10_000_000):
-                add(database, str(number))
-                print(number, flush=True)
-            """
-        process = start_python(script, path)
-        acknowledged = [process.stdout.readline().strip() for _ in range(50)]
-        process.kill()
-        acknowledged += process.communicate(timeout=60)[0].split()
-        assert process.returncode == -signal.SIGKILL
-        kept = names(database)
-        assert len(acknowledged) >= 50
-        assert kept[: len(acknowledged)] == acknowledged
-        add(database, "next")
-
-    def test_any_number_may_migrate_at_once(self, path):
-        script = """
-            columns = [Migration(f"column_{n}", (f"ALTER TABLE things ADD COLUMN c{n} {{INT}}",)) for n in range(20)]
-            database = SqliteDatabase(path)
-            print("ready", flush=True)
-            sys.stdin.readline()
-            database.migrate((*TEST_TABLES, *columns))
-            add(database, sys.argv[2])
-            database.close()
-            """
-        processes = [start_python(script, path, owner) for owner in "abcd"]
-        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
-        for process in processes:
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        for process in processes:
-            finished(process)
-        with closing(SqliteDatabase(path)) as database:
-            assert sorted(names(database)) == ["a", "b", "c", "d"]
-            applied = database.query("SELECT name FROM _sqlite_migrations")
-        assert len(applied) == len({row["name"] for row in applied}) == len(TEST_TABLES) + 20
-
-    def test_a_program_that_is_too_old_says_so(self, database):
-        with pytest.raises(Conflict, match="test_tables is unknown here"):
-            database.migrate(MIGRATIONS)
