@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli import options as shared
 from cli.main import say
+from vault.errors import Invalid
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +28,7 @@ EXAMPLES
 EXIT STATUS
   0 ended by a signal; 2 a setting is wrong; 3 the keyring is missing or another's; 4 the data folder is in use; 5 other
 """
-FLAGS = ("data", "host", "port", "database", "blobs", "external_url", "keyring", "log")
+FLAGS = ("data", "host", "port", "workers", "database", "blobs", "external_url", "keyring", "log")
 
 
 def register(sub: argparse.ArgumentParser) -> None:
@@ -40,19 +41,33 @@ def run(options: argparse.Namespace) -> int:
     """Serve until a signal comes."""
     from server.logs import configure
     from server.process import serve
+    from server.sockets import address, listen
     from server.wiring import close_folder, open_services
+    from server.workers import Workers
     from vault.lock import FolderLock
 
     settings = shared.load(options)
+    if settings.workers < 1:
+        raise Invalid("workers", "has to be 1 or more")
     configure(settings.log)
     close_folder(settings.data)
-    with FolderLock(settings.data):
+    with FolderLock(settings.data), listen(settings.host, settings.port) as socket:
+
+        def ready() -> None:
+            say(f"listening on {address(socket)}")
+
         services = open_services(settings, create=True)
         try:
             welcome(services, settings)
-            serve(services, settings)
+            if settings.alone() and (swept := services.storage.sweep()):
+                say(f"removed {swept} unfinished object{'s' if swept > 1 else ''} that a crash left; nothing is lost")
+            if settings.workers == 1:
+                serve(services, settings, socket, ready)
+                return 0
         finally:
             services.close()
+        ready()
+        Workers(settings, socket).run()
     return 0
 
 

@@ -1,42 +1,90 @@
-"""One server process: from services to a listening socket, until a signal ends it."""
+"""One process that serves: from services and a listening socket until it is told to end.
+
+It drains when told to: readiness says 503 at once, new connections are taken for a moment longer (a balancer needs to
+notice), running requests get their grace, then the rest is cut off.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from server.app import make_app
+from server.app_keys import DRAINING
 from server.serving import Runner
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from server.settings import Settings
     from server.wiring import Services
 
-
-def serve(services: Services, settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; running requests get `settings.grace` seconds."""
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(services, settings))
+NOTICE_SECONDS = 1.0
 
 
-async def _serve(services: Services, settings: Settings) -> None:
+async def until_signal() -> None:
+    """Wait for SIGTERM or SIGINT; a second one ends the process at once."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        ended.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    runner = Runner(make_app(services, settings), grace=settings.grace)
+        loop.add_signal_handler(number, end)
+    await ended.wait()
+
+
+class Parent:
+    """The other end of a worker's pipe: a byte asks it to drain, the end of the pipe means that the parent is gone."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self.gone = False
+
+    async def until_told(self) -> None:
+        """Wait for the parent's word, or for its end."""
+        loop = asyncio.get_running_loop()
+        told = asyncio.Event()
+        loop.add_reader(self._pipe, told.set)
+        await told.wait()
+        loop.remove_reader(self._pipe)
+        self.gone = not os.read(self._pipe, 1)
+
+
+def serve(
+    services: Services,
+    settings: Settings,
+    listening: socket.socket,
+    ready: Callable[[], None] = lambda: None,
+    parent: Parent | None = None,
+) -> None:
+    """Serve on `listening` until a signal comes, or a worker's parent says so; running requests get their grace."""
+    asyncio.run(_serve(services, settings, listening, ready, parent))
+
+
+async def _serve(
+    services: Services, settings: Settings, listening: socket.socket, ready: Callable[[], None], parent: Parent | None
+) -> None:
+    app = make_app(services, settings)
+    runner = Runner(app, grace=settings.grace)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        sys.stderr.write(f"secure-files: listening on http://{host}:{port}\n")
-        sys.stderr.flush()
-        await ended.wait()
+        await web.SockSite(runner, listening, backlog=1024).start()
+        ready()
+        await (parent.until_told() if parent else until_signal())
+        if parent is None or not parent.gone:
+            app[DRAINING].set()
+            await asyncio.sleep(NOTICE_SECONDS)
+        else:
+            runner.cut_short()
     finally:
         await runner.cleanup()

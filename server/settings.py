@@ -42,6 +42,7 @@ class Settings:
     root_token: str = setting("", "the administrator's token at the first start; empty: a new one, printed once")
     secure_file_bytes: int = setting(5 * MIB, "secure files of this many bytes and more are refused")
     secure_files_per_project: int = setting(100, "secure files a project may hold")
+    workers: int = setting(1, "processes that serve; each may use a core")
     threads: int = setting(16, "threads that serve blocking work")
     parser_children: int = setting(2, "child processes that read uploaded files")
     grace: float = setting(20.0, "seconds that running requests get after SIGTERM")
@@ -54,6 +55,10 @@ class Settings:
     def blobs_url(self) -> str:
         """Return the blob store's URL."""
         return self.blobs or str(self.data.absolute() / "blobs")
+
+    def alone(self) -> bool:
+        """Say whether no other server can share the catalog or the blobs: both lie in the data folder."""
+        return not self.database and not self.blobs
 
     def keyring_path(self) -> Path:
         """Return where the keyring file lies when it is one."""

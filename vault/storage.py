@@ -160,6 +160,21 @@ class SealedStorage:
             self._db.write(lambda tx: [tx.query(sql.REMOVED, id=blob_id) for blob_id in noted])
         return len(noted)
 
+    def sweep(self) -> int:
+        """Remove what a crash left and return how many objects that were.
+
+        Only while nothing writes to this store: an object whose transaction is under way has no row yet either.
+        """
+        swept = self._blobs.sweep_unfinished()
+        while self.remove_noted():
+            pass
+        known = {row["id"] for row in self._db.query(sql.STORED_BLOB_IDS)}
+        for blob_id in self._blobs.ids():
+            if blob_id not in known:
+                self._blobs.delete(blob_id)
+                swept += 1
+        return swept
+
 
 class BlobWriter:
     """Takes the plaintext of one object in pieces; up to 64 KiB it stays in memory and goes into the catalog row."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.access import Endpoint
-from server.app_keys import OFFLOAD, SERVICES
+from server.app_keys import DRAINING, OFFLOAD, SERVICES
 from server.errors import json_answer
 from server.urls import API, base_url
 from server.version import GITLAB_VERSION, REVISION
@@ -23,7 +23,10 @@ async def liveness(request: web.Request) -> web.Response:
 
 async def readiness(request: web.Request) -> web.Response:
     """Say whether requests can be served, and what is wrong when not: 200 or 503."""
-    problems = await request.app[OFFLOAD].call(request.app[SERVICES].problems)
+    if request.app[DRAINING].is_set():
+        problems = "the server is ending"
+    else:
+        problems = await request.app[OFFLOAD].call(request.app[SERVICES].problems)
     if problems:
         return json_answer({"status": "failed", "master_check": [{"status": "failed", "message": problems}]}, 503)
     return json_answer({"status": "ok", "master_check": [{"status": "ok"}]})

@@ -55,6 +55,12 @@ class BlobStore(Protocol):
     def ids(self) -> Iterator[str]:
         """Yield the id of every visible object, in no order."""
 
+    def sweep_unfinished(self) -> int:
+        """Remove what killed writers left behind and return how many pieces that were; 0 where the store cannot tell.
+
+        For the start, before anything is served: what a living writer has not finished would go as well.
+        """
+
 
 def is_blob_id(text: str) -> bool:
     """Tell whether `text` is 32 lower-case hex digits."""

@@ -93,11 +93,8 @@ class FilesystemBlobs:
                 names = [entry.name for entry in (self._folder / bucket).iterdir()]
             yield from (name for name in names if is_blob_id(name) and name.startswith(bucket))
 
-    def empty_tmp(self) -> int:
-        """Remove what killed writers left behind and return how many files that were.
-
-        For the start, under the data folder's lock: the files of a living writer would go as well.
-        """
+    def sweep_unfinished(self) -> int:
+        """Empty the folder of unfinished files."""
         with _reported("empty the folder of unfinished blobs"):
             leftovers = list((self._folder / _TMP).iterdir())
             for leftover in leftovers:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 BLOB = "SELECT * FROM blobs WHERE id = :id"
 ANY_BLOB = "SELECT id FROM blobs LIMIT 1"
-BLOB_IDS = "SELECT id FROM blobs"
+STORED_BLOB_IDS = "SELECT id FROM blobs WHERE sealed IS NULL"
 ADD_BLOB = """INSERT INTO blobs
     (id, family, project_id, size, sha256, alg, kek_id, wrapped, commitment, sealed, created_at)
     VALUES (:id, :family, :project, :size, :sha256, :alg, :kek_id, :wrapped, :commitment, :sealed, :now)"""

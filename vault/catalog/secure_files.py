@@ -28,7 +28,8 @@ REPLACE = """UPDATE secure_files SET blob_id = :blob_id, checksum = :checksum, s
     WHERE id = :id AND project_id = :project RETURNING *"""
 # Only while the content is the one that was read.
 READ_AGAIN = """UPDATE secure_files SET expires_at = :expires_at, metadata = :metadata,
-    metadata_error = :metadata_error, kind = :kind, updated_at = :now WHERE id = :id AND blob_id = :blob_id RETURNING *"""
+    metadata_error = :metadata_error, kind = :kind, updated_at = :now
+    WHERE id = :id AND blob_id = :blob_id RETURNING *"""
 DELETE = "DELETE FROM secure_files WHERE id = :id AND project_id = :project RETURNING blob_id"
 DELETE_ALL = "DELETE FROM secure_files WHERE project_id = :project RETURNING blob_id"
 UNREADABLE = "SELECT COUNT(*) AS n FROM secure_files WHERE metadata_error IS NOT NULL"

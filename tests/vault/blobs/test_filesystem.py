@@ -232,9 +232,9 @@ class TestKilled:
             store.size("ab" + "0" * 30)
         with pytest.raises(Conflict):
             put(store, b"x", blob_id="ab" + "0" * 30)
-        assert store.empty_tmp() == 1
+        assert store.sweep_unfinished() == 1
         assert files(folder) == [folder / kept[:2] / kept]
-        assert store.empty_tmp() == 0
+        assert store.sweep_unfinished() == 0
         put(store, b"x", blob_id="ab" + "0" * 30)
 
 

@@ -1,0 +1,133 @@
+"""Several processes on one socket: the parent hands it down, starts the dead again, and lets all end well.
+
+Only the parent listens to signals, as a service manager may send one to every process at once; its word reaches a
+worker through a pipe. When the parent is killed the pipe ends, and its workers end quickly: the data folder's lock,
+which they inherited, is held until the last is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from server.process import NOTICE_SECONDS, Parent, serve
+from server.wiring import open_services
+
+if TYPE_CHECKING:
+    import socket
+
+    from server.settings import Settings
+
+log = logging.getLogger("secure_files.workers")
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+WATCHED = (*ENDING, signal.SIGCHLD)
+# A worker that dies younger than this is started again no faster than this, so that a broken one does not spin.
+YOUNG_SECONDS = 1.0
+LATE_SECONDS = 3.0
+
+
+@dataclass
+class Worker:
+    """A running child: the parent's end of its pipe, and when it was started."""
+
+    pid: int
+    pipe: int
+    started: float
+
+
+class Workers:
+    """Runs `settings.workers` processes that serve on `listening`, until a signal ends them all.
+
+    Make it in a process without threads: the children are forked.
+    """
+
+    def __init__(self, settings: Settings, listening: socket.socket) -> None:
+        self._settings = settings
+        self._listening = listening
+        self._running: dict[int, Worker] = {}
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then give running requests their grace; a second signal ends all at once."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        try:
+            for _ in range(self._settings.workers):
+                self._start()
+            while signal.sigwait(WATCHED) == signal.SIGCHLD:
+                self._replace_dead()
+            self._drain()
+        finally:
+            self._kill()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+
+    def _start(self) -> None:
+        theirs, ours = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(ours)
+            for other in self._running.values():
+                os.close(other.pipe)
+            _be_worker(self._settings, self._listening, theirs)
+        os.close(theirs)
+        self._running[pid] = Worker(pid, ours, time.monotonic())
+
+    def _reap(self) -> list[Worker]:
+        """Return the workers that have ended since the last look."""
+        ended = []
+        while self._running:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if worker := self._running.pop(pid, None):
+                os.close(worker.pipe)
+                ended.append(worker)
+                log.info("worker %s ended with %s", pid, os.waitstatus_to_exitcode(status))
+        return ended
+
+    def _replace_dead(self) -> None:
+        for worker in self._reap():
+            log.error("worker %s died; another takes its place", worker.pid)
+            time.sleep(max(0.0, worker.started + YOUNG_SECONDS - time.monotonic()))
+            self._start()
+
+    def _drain(self) -> None:
+        for worker in self._running.values():
+            os.write(worker.pipe, b"d")
+        deadline = time.monotonic() + NOTICE_SECONDS + self._settings.grace + LATE_SECONDS
+        while self._running and (left := deadline - time.monotonic()) > 0:
+            found = signal.sigtimedwait(WATCHED, left)
+            if found is not None and found.si_signo in ENDING:
+                return
+            self._reap()
+
+    def _kill(self) -> None:
+        for worker in self._running.values():
+            os.kill(worker.pid, signal.SIGKILL)
+        while self._running:
+            pid, _ = os.waitpid(-1, 0)
+            self._running.pop(pid, None)
+
+
+def _be_worker(settings: Settings, listening: socket.socket, pipe: int) -> None:
+    """Serve in a forked child and never return."""
+    status = 1
+    try:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+        services = open_services(settings)
+        try:
+            serve(services, settings, listening, parent=Parent(pipe))
+        finally:
+            services.close()
+        status = 0
+    except BaseException:
+        log.exception("a worker could not go on")
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
