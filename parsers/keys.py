@@ -54,7 +54,7 @@ class PrivateKeyParser:
         """Go by the PEM label or the outline."""
         if pem.has_block(head, _PRIVATE | {_ENCRYPTED, _OPENSSH}):
             return 87
-        return 70 if der.tags(head[:64], 4) in _OUTLINES else 0
+        return 70 if der.tags(head, 4) in _OUTLINES else 0
 
     def parse(self, data: bytes, _password: str | None, _budget: Budget) -> Metadata:
         """Tell the algorithm and the fingerprint of the public half; of an encrypted key only that it is one."""
@@ -89,7 +89,7 @@ class PublicKeyParser:
 
 def _describe_der(data: bytes) -> Json:
     parts = der.sequence(der.load(data), 2)
-    if not _OUTLINES[der.tags(data[:64], 4)]:
+    if not _OUTLINES[der.tags(data[:4096], 4)]:
         return _describe(data)
     if parts[1].tag != der.OCTET_STRING:  # a DSA public key begins in the same way
         raise Unreadable("unrecognized")
