@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,21 +16,28 @@ from cli.main import say
 from cli.tables import table
 
 if TYPE_CHECKING:
+    from cli.remote import Remote
+    from server.settings import Settings
     from vault.expiry import Expiry
 
 EPILOG = """\
+Reads the vault in --data, or over HTTP the one at --url; there the token comes from SECURE_FILES_TOKEN (or the
+variable that --token-env names). In a CI job that is told CI_API_V4_URL and CI_JOB_TOKEN nothing need be given: the
+report is of the job's project.
+
 Durations are a number and d, w or h: 30d, 4w, 12h. Files that hold no date of expiry are not listed; those that
 could not be read are counted on stderr.
 
 EXAMPLES
   secure-files expiry-report --data ./vault
   secure-files expiry-report --data ./vault --within 60d --format json
+  secure-files expiry-report --url https://vault.example.com --format csv > expiry.csv
   secure-files expiry-report --data ./vault --fail-within 7d || notify-the-team
 
 EXIT STATUS
   0  nothing has expired or will within --fail-within (or it was not given)
   1  something has, or will
-  2 an option is wrong; 3 the keyring is missing; 5 there is no vault
+  2 an option is wrong; 3 the keyring is missing; 5 there is no vault, or it refuses
 """
 
 DURATION = re.compile(r"(\d{1,6})\s*([dwh]?)")
@@ -48,7 +57,9 @@ def register(sub: argparse.ArgumentParser) -> None:
     sub.epilog = EPILOG
     sub.add_argument("--within", type=duration, metavar="30d", help="only what has expired or will in this time")
     sub.add_argument("--fail-within", type=duration, metavar="7d", help="exit 1 when something expires in this time")
-    sub.add_argument("--format", choices=("table", "json"), default="table", help="default table")
+    sub.add_argument("--format", choices=tuple(FORMATS), default="table", help="default table")
+    sub.add_argument("--url", metavar="URL", help="ask the vault at this address instead of a data folder")
+    sub.add_argument("--token-env", metavar="VAR", help="variable that holds the token for --url")
     shared.add_settings(sub)
 
 
@@ -60,11 +71,11 @@ def run(options: argparse.Namespace) -> int:
     wanted = options.within
     if wanted is not None and options.fail_within is not None:
         wanted = max(wanted, options.fail_within)
-    found, unread = _local(options, expiry.horizon(now, wanted), now)
+    found, unread = _gather(options, expiry.horizon(now, wanted), now)
     shown = found
     if options.within is not None:
         shown = [row for row in found if expiry.falls_within([row], now, options.within)]
-    print(_as_json(shown) if options.format == "json" else _as_table(shown))
+    print(FORMATS[options.format](shown))
     if unread:
         say(f"{unread} file{'s' if unread > 1 else ''} could not be read and may expire unnoticed; see metadata_error")
     if options.fail_within is not None and expiry.falls_within(found, now, options.fail_within):
@@ -72,11 +83,32 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _local(options: argparse.Namespace, before: str | None, now: datetime) -> tuple[list[Expiry], int]:
+def _gather(options: argparse.Namespace, before: str | None, now: datetime) -> tuple[list[Expiry], int]:
+    """Return the rows up to `before` and how many files could not be read, from wherever the options point."""
+    from cli import environment
+
+    settings = shared.load(options)
+    url = options.url
+    if url is None and settings == type(settings)():
+        url = environment.pipeline_url()
+    if url is not None:
+        return _over_http(environment.remote(url, options.token_env), before, now)
+    return _local(settings, before, now)
+
+
+def _over_http(vault: Remote, before: str | None, now: datetime) -> tuple[list[Expiry], int]:
+    from vault import expiry
+
+    files = list(vault.pages("/secure_files?per_page=100"))
+    dated = [row for row in files if row["expires_at"] is not None and (before is None or row["expires_at"] <= before)]
+    return expiry.report(dated, now), sum(row["metadata_error"] is not None for row in files)
+
+
+def _local(settings: Settings, before: str | None, now: datetime) -> tuple[list[Expiry], int]:
     from server.wiring import open_services
     from vault import expiry
 
-    services = open_services(shared.load(options))
+    services = open_services(settings)
     try:
         files = services.secure_files
         return expiry.report(files.expiring(before), now), files.unreadable()
@@ -96,3 +128,23 @@ def _as_table(rows: list[Expiry]) -> str:
         (row.project, row.name, row.kind or "", row.expires_at[:10], str(row.days_left), row.status) for row in rows
     ]
     return table(head, body, right=(4,))
+
+
+def _as_csv(rows: list[Expiry]) -> str:
+    """Return RFC 4180 text with a head line; cells that a spreadsheet would take for a formula are disarmed."""
+    from vault.expiry import Expiry
+
+    output = io.StringIO()
+    names = [field.name for field in fields(Expiry)]
+    writer = csv.writer(output, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_disarmed(getattr(row, name)) for name in names])
+    return output.getvalue().rstrip("\n")
+
+
+def _disarmed(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+FORMATS = {"table": _as_table, "json": _as_json, "csv": _as_csv}

@@ -64,7 +64,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             """CREATE TABLE blobs (
                 id TEXT PRIMARY KEY, family TEXT NOT NULL, project_id {INT} NOT NULL, size {INT} NOT NULL,
                 sha256 TEXT NOT NULL, alg {INT} NOT NULL, kek_id TEXT NOT NULL, wrapped {BLOB} NOT NULL,
-                commitment {BLOB} NOT NULL, sealed {BLOB}, created_at TEXT NOT NULL)""",
+                commitment {BLOB} NOT NULL, created_at TEXT NOT NULL, sealed {BLOB})""",
             "CREATE INDEX blobs_kek ON blobs(kek_id, id)",
             # Objects whose row and key are gone and whose bytes are still to be removed from the store.
             "CREATE TABLE removals (blob_id TEXT PRIMARY KEY, noted_at TEXT NOT NULL)",
@@ -74,6 +74,8 @@ MIGRATIONS: tuple[Migration, ...] = (
                 metadata_error TEXT, kind TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
                 UNIQUE (project_id, name))""",
             "CREATE INDEX secure_files_newest ON secure_files(project_id, id)",
+            # Deleting a blob looks for who refers to it.
+            "CREATE UNIQUE INDEX secure_files_blob ON secure_files(blob_id)",
             "CREATE INDEX secure_files_expiry ON secure_files(expires_at, id)",
         ),
     ),
