@@ -19,7 +19,7 @@ __all__ = ["Inspection", "Pool", "inspect", "read_here"]
 
 
 def inspect(name: str, data: bytes, password: str | None = None) -> Inspection:
-    """Say what a file holds, reading it in a child process. Any thread may call this; it blocks for 5 s at most."""
+    """Say what a file holds, reading it in a child process; blocks. Any thread may call this."""
     return _default_pool().inspect(name, data, password)
 
 

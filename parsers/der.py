@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from parsers.interface import Unreadable
@@ -23,6 +24,7 @@ SEQUENCE, SET = 0x30, 0x31
 
 _CONSTRUCTED = 0x20
 _MAX_DEPTH = 32
+_MAX_FIELDS = 64
 _MAX_INTEGER = 1785  # bytes: at most 4300 decimal digits, Python's own limit for turning a number into text
 _TIME = re.compile(rb"(\d{12})(\d\d)?(?:[.,]\d+)?(?:Z|([+-]\d{4}))?")
 
@@ -76,10 +78,10 @@ def children(node: Node) -> Iterator[Node]:
 def sequence(node: Node, least: int = 0, *, tag: int = SEQUENCE) -> list[Node]:
     """Return the elements in a SEQUENCE, or in what carries `tag`.
 
-    Raises `Unreadable("malformed")` when there are fewer than `least`.
+    Raises `Unreadable("malformed")` when there are fewer than `least`, or far too many for a structure's fields.
     """
-    found = list(children(expect(node, tag)))
-    if len(found) < least:
+    found = list(islice(children(expect(node, tag)), _MAX_FIELDS + 1))
+    if not least <= len(found) <= _MAX_FIELDS:
         raise Unreadable("malformed")
     return found
 

@@ -15,17 +15,20 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers import frames
 from parsers.interface import MAX_SIZE, Inspection
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 log = logging.getLogger(__name__)
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from parsers.child import main; main()"
+_BOOT = "import sys; sys.path[:0] = sys.argv[1:]; from parsers.child import main; main()"
 _FOLDER = str(Path(__file__).resolve().parent.parent)
-_START_SECONDS = 10.0
-_FILES_PER_CHILD = 500
+_START_SECONDS = 2.5  # that a caller waits for a new child; one that takes longer goes on starting
+_HOPELESS_SECONDS = 30.0
 _QUEUED = Inspection(error="queued")
 
 
@@ -41,20 +44,35 @@ class Pool:
     """A few child processes that read files. Made at once, started on first need; any thread may use it.
 
     `workers` children; `deadline` seconds a file may take; a caller waits for a free child `patience` seconds at
-    most, and not at all behind `queue_limit` others.
+    most, and not at all behind `queue_limit` others; a child is replaced after `files_per_child`. Plugins are looked
+    for where Python's packages are installed and in `plugin_folders`.
     """
 
     def __init__(
-        self, workers: int = 2, *, deadline: float = 2.0, patience: float = 2.5, queue_limit: int = 20
+        self,
+        workers: int = 2,
+        *,
+        deadline: float = 2.0,
+        patience: float = 2.5,
+        queue_limit: int = 20,
+        files_per_child: int = 500,
+        plugin_folders: Iterable[Path] = (),
     ) -> None:
-        self._workers = workers
         self._patience = patience
         self._queue_limit = queue_limit
         self._waiting = 0
+        self._closed = False
         self._lock = threading.Lock()
+        folders = [str(folder.resolve()) for folder in plugin_folders]
+        self._all = [_Seat(deadline, files_per_child, folders) for _ in range(workers)]
         self._seats: queue.LifoQueue[_Seat] = queue.LifoQueue()
-        for _ in range(workers):
-            self._seats.put(_Seat(deadline))
+        for seat in self._all:
+            self._seats.put(seat)
+
+    @property
+    def processes(self) -> list[int]:
+        """The process ids of the children there are just now."""
+        return [seat.process for seat in self._all if seat.process is not None]
 
     def inspect(self, name: str, data: bytes, password: str | None = None) -> Inspection:
         """Say what a file holds; blocks. Never raises on account of the file.
@@ -84,16 +102,13 @@ class Pool:
     def close(self) -> None:
         """End the children; waits for the files being read. From then on every file is "queued"."""
         with self._lock:
-            self._queue_limit = -1
-        for _ in range(self._workers):
+            already, self._closed = self._closed, True
+        for _ in () if already else self._all:
             self._seats.get().close()
-        self._workers = 0
 
     def _take(self) -> _Seat | None:
         with self._lock:
-            if self._queue_limit < 0:
-                return None
-            if self._waiting >= self._queue_limit and self._seats.empty():
+            if self._closed or (self._waiting >= self._queue_limit and self._seats.empty()):
                 return None
             self._waiting += 1
         try:
@@ -108,9 +123,15 @@ class Pool:
 class _Seat:
     """The place of one child; used by one thread at a time."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, files_per_child: int, folders: list[str]) -> None:
         self._deadline = deadline
+        self._files_per_child = files_per_child
+        self._folders = folders
         self._child: _Child | None = None
+
+    @property
+    def process(self) -> int | None:
+        return self._child.pid if self._child else None
 
     def inspect(self, name: str, data: bytes, password: str | None) -> Inspection:
         child = self._ready()
@@ -123,9 +144,9 @@ class _Seat:
             return self._lost(child, "timeout")
         except frames.Closed:
             return self._lost(child, "malformed")
-        if child.served >= _FILES_PER_CHILD:
+        if child.served >= self._files_per_child:
             child.close()
-            self._child = _Child()
+            self._child = _Child(self._folders)
         return _inspection(reply)
 
     def parsers(self) -> list[Listing]:
@@ -146,16 +167,17 @@ class _Seat:
 
     def _ready(self) -> _Child | None:
         if self._child is None or self._child.ended:
-            self._child = _Child()
+            self._child = _Child(self._folders)
         if self._child.wait_until_ready():
             return self._child
-        log.error("a parser process did not start (exit status %s)", self._child.kill())
-        self._child = None
+        if self._child.ended or self._child.age > _HOPELESS_SECONDS:
+            log.error("a parser process did not start (exit status %s)", self._child.kill())
+            self._child = None
         return None
 
     def _lost(self, child: _Child, code: str) -> Inspection:
         status = child.kill()
-        self._child = _Child()  # ahead of need: the next file should not wait for it
+        self._child = _Child(self._folders)  # ahead of need: the next file should not wait for it
         if status == -signal.SIGXCPU:
             code = "timeout"
         log.warning("a file ended its parser process: %s (exit status %s)", code, status)
@@ -165,13 +187,14 @@ class _Seat:
 class _Child:
     """One process and the two pipes to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, folders: list[str]) -> None:
         self.served = 0
         self._ready = False
+        self._started = time.monotonic()
         # An empty environment and no inherited descriptors: nothing of the server's is there to be found.
         # A process group of its own keeps a terminal's Ctrl-C away.
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and constants
-            [sys.executable, "-I", "-c", _BOOT, _FOLDER],
+            [sys.executable, "-I", "-c", _BOOT, _FOLDER, *folders],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
@@ -186,8 +209,16 @@ class _Child:
         os.set_blocking(self._from.fileno(), False)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         return self._process.poll() is not None
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self._started
 
     def wait_until_ready(self) -> bool:
         if not self._ready:

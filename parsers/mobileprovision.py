@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from parsers.certificate import Certificate, read_certificate
 from parsers.cms import is_profile_name, is_signed_data, read_signed_data
@@ -13,6 +13,8 @@ from parsers.plist import looks_like_plist, read_plist
 
 if TYPE_CHECKING:
     from parsers.interface import Budget
+
+T = TypeVar("T")
 
 
 class ProfileParser:
@@ -37,16 +39,16 @@ class ProfileParser:
 def _fields(profile: Json, expires_at: str | None) -> Json:
     certificates = _certificates(profile)
     fields = {
-        "id": _text(profile.get("UUID")),
+        "id": _only(profile.get("UUID"), str),
         "expires_at": expires_at,
         "platforms": _texts(profile.get("Platform")),
-        "team_name": _text(profile.get("TeamName")),
+        "team_name": _only(profile.get("TeamName"), str),
         "team_id": _texts(profile.get("TeamIdentifier")),
-        "app_name": _text(profile.get("AppIDName")),
-        "app_id": _text(profile.get("Name")),
+        "app_name": _only(profile.get("AppIDName"), str),
+        "app_id": _only(profile.get("Name"), str),
         "app_id_prefix": _texts(profile.get("ApplicationIdentifierPrefix")),
-        "xcode_managed": _flag(profile.get("IsXcodeManaged")),
-        "entitlements": _dictionary(profile.get("Entitlements")),
+        "xcode_managed": _only(profile.get("IsXcodeManaged"), bool),
+        "entitlements": _only(profile.get("Entitlements"), dict),
         "devices": _texts(profile.get("ProvisionedDevices")),
         "certificate_ids": [str(certificate.serial) for certificate in certificates],
     }
@@ -59,10 +61,10 @@ def _fields(profile: Json, expires_at: str | None) -> Json:
 def _certificates(profile: Json) -> list[Certificate]:
     """Read the certificates that may sign with the profile; one that is damaged does not hide the profile's date."""
     found = []
-    for encoding in profile.get("DeveloperCertificates") or ():
+    for encoding in _items(profile.get("DeveloperCertificates"), bytes):
         try:
             found.append(read_certificate(encoding))
-        except (Unreadable, TypeError):
+        except Unreadable:
             continue
     return found
 
@@ -70,20 +72,16 @@ def _certificates(profile: Json) -> list[Certificate]:
 # A property list has types of its own and an attacker any: what is of another type than GitLab's is as good as absent.
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _items(value: Any, kind: type[T]) -> list[T]:
+    return [item for item in value if isinstance(item, kind)] if isinstance(value, list) else []
 
 
 def _texts(value: Any) -> list[str] | None:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else None
+    return _items(value, str) if isinstance(value, list) else None
 
 
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _dictionary(value: Any) -> Json | None:
-    return value if isinstance(value, dict) else None
+def _only(value: Any, kind: type[T]) -> T | None:
+    return value if isinstance(value, kind) else None
 
 
 def _time(value: Any) -> str | None:

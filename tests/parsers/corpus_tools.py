@@ -49,8 +49,7 @@ def keytool_says(store: Path, password: str, *options: str) -> list[Facts]:
     listed = keytool("-list", "-v", *common).decode("utf-8")
     armored = keytool("-list", "-rfc", *common).decode("utf-8")
     return [
-        _entry(entry, certificates)
-        for entry, certificates in zip(_by_alias(listed), _by_alias(armored), strict=True)
+        _entry(entry, certificates) for entry, certificates in zip(_by_alias(listed), _by_alias(armored), strict=True)
     ]
 
 

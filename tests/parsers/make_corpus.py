@@ -113,9 +113,11 @@ def certificates(corpus: Corpus) -> None:
         "names_special.cer": {"subject": '/O=a\\+b;c"d<e>f=g,h#/OU=#start/CN=back\\\\slash'},
         "names_domain.cer": {"subject": "/DC=org/DC=example/emailAddress=a@example.org/CN=x"},
         "names_russian.cer": {"subject": "/INN=007700000000/OGRN=1027700000000/SNILS=11223344595/CN=Иванов"},
-        "names_long.cer": {"subject": "/serialNumber=77/SN=Doe/GN=J/street=S 1/title=Dr/jurisdictionC=US"
-                           "/organizationIdentifier=VATDE-1/businessCategory=Private/postalCode=1/initials=JD"
-                           "/dnQualifier=q/pseudonym=p/generationQualifier=III/description=d/CN=x"},
+        "names_long.cer": {
+            "subject": "/serialNumber=77/SN=Doe/GN=J/street=S 1/title=Dr/jurisdictionC=US"
+            "/organizationIdentifier=VATDE-1/businessCategory=Private/postalCode=1/initials=JD"
+            "/dnQualifier=q/pseudonym=p/generationQualifier=III/description=d/CN=x"
+        },
         "names_bmp.cer": {"subject": "/CN=東京", "request": ("-config", _mask(corpus, "0x800"))},
         "names_universal.cer": {"subject": "/CN=🔑 key", "request": ("-config", _mask(corpus, "0x100"))},
         "names_t61.cer": {"subject": "/CN=Müller", "request": ("-config", _mask(corpus, "0x4"))},
@@ -165,8 +167,12 @@ def odd_certificates(corpus: Corpus) -> None:
         "odd_time_bad.cer": {"patch": (b"340102", b"349902"), "expect": {"error": "malformed"}},
     }
     for name, how in made.items():
-        encoding = _generate(corpus, how.get("serial", "INTEGER:7"), how.get("subject", "2.5.4.3 UTF8:odd"),
-                             how.get("expires", "UTC:340102030405Z"))
+        encoding = _generate(
+            corpus,
+            how.get("serial", "INTEGER:7"),
+            how.get("subject", "2.5.4.3 UTF8:odd"),
+            how.get("expires", "UTC:340102030405Z"),
+        )
         encoding = encoding.replace(*how.get("patch", (b"", b"")))
         said = how.get("expect") or openssl_says(run("openssl", "x509", "-inform", "DER", stdin=encoding))
         corpus.add(name, encoding, said)
@@ -242,7 +248,9 @@ def java_keystores(corpus: Corpus) -> None:
         keytool("-genseckey", "-alias", "aes", "-keyalg", "AES", "-keysize", "256", *_keystore(secret, kind))
         corpus.add(secret.name, secret.read_bytes(), _store_says(secret), PASSWORD)
     corpus.again("secret.jceks", _store_says(corpus.work / "secret.jceks"))
-    corpus.add("jceks_named.jks", (corpus.work / "secret.jceks").read_bytes(), _store_says(corpus.work / "secret.jceks"))
+    corpus.add(
+        "jceks_named.jks", (corpus.work / "secret.jceks").read_bytes(), _store_says(corpus.work / "secret.jceks")
+    )
     twice = _with_repeated_alias(corpus)
     corpus.add("repeated_alias.jks", twice.read_bytes(), _store_says(twice))
     corpus.again("repeated_alias.jks", _store_says(twice), PASSWORD)
@@ -256,7 +264,13 @@ def java_keystores(corpus: Corpus) -> None:
 
 def bouncy_castle(corpus: Corpus) -> None:
     """Bouncy Castle's formats through keytool; its PKCS#12 is BER."""
-    provider = ("-J-Dorg.bouncycastle.bks.enable_v1=true", "-providerclass", "org.bouncycastle.jce.provider.BouncyCastleProvider", "-providerpath", BOUNCY_CASTLE)
+    provider = (
+        "-J-Dorg.bouncycastle.bks.enable_v1=true",
+        "-providerclass",
+        "org.bouncycastle.jce.provider.BouncyCastleProvider",
+        "-providerpath",
+        BOUNCY_CASTLE,
+    )
     names = {"BKS": "bc.bks", "BKS-V1": "bc_v1.bks", "BCPKCS12": "bc_ber.p12", "UBER": "bc.uber", "BCFKS": "bc.bcfks"}
     for kind, name in names.items():
         store, options = corpus.work / name, ("-storetype", kind, *map(str, provider))
@@ -312,12 +326,17 @@ def profiles(corpus: Corpus) -> None:
     store = {key: value for key, value in profile.items() if key not in ("ProvisionedDevices", "DeveloperCertificates")}
     said_store = {**said, "devices": None, "certificate_ids": []}
     corpus.add("app_store.mobileprovision", _signed(corpus, plistlib.dumps(store)), said_store)
-    corpus.add("mac.provisionprofile", _signed(corpus, plistlib.dumps({**profile, "Platform": ["OSX"]})),
-               {**said, "platforms": ["OSX"]})
+    corpus.add(
+        "mac.provisionprofile",
+        _signed(corpus, plistlib.dumps({**profile, "Platform": ["OSX"]})),
+        {**said, "platforms": ["OSX"]},
+    )
     corpus.add("list.mobileprovision", _signed(corpus, plistlib.dumps([1])), {"error": "malformed"})
     corpus.add("text.mobileprovision", _signed(corpus, b"hello"), {"error": "unrecognized"})
     corpus.add("bare_plist.mobileprovision", plistlib.dumps(profile), {"error": "unrecognized"})
-    corpus.add("page.mobileprovision", b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", {"error": "unrecognized"})
+    corpus.add(
+        "page.mobileprovision", b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", {"error": "unrecognized"}
+    )
     corpus.add("cut_short.mobileprovision", _signed(corpus, plistlib.dumps(profile))[:-5], {"error": "truncated"})
 
 
@@ -343,10 +362,14 @@ def containers_and_keys(corpus: Corpus) -> None:
     corpus.add("pkcs8.der", pkcs8, {**clear, **public_key_says(rsa)})
     locked = ("-aes256", "-passout", "pass:secret")
     corpus.add("encrypted.p8", run("openssl", "pkey", *locked, stdin=ec), {"encrypted": True})
-    corpus.add("encrypted_traditional.key", run("openssl", "pkey", "-traditional", *locked, stdin=rsa),
-               {"encrypted": True})
-    corpus.add("encrypted.der", run("openssl", "pkcs8", "-topk8", "-outform", "DER", "-passout", "pass:x", stdin=ec),
-               {"encrypted": True})
+    corpus.add(
+        "encrypted_traditional.key", run("openssl", "pkey", "-traditional", *locked, stdin=rsa), {"encrypted": True}
+    )
+    corpus.add(
+        "encrypted.der",
+        run("openssl", "pkcs8", "-topk8", "-outform", "DER", "-passout", "pass:x", stdin=ec),
+        {"encrypted": True},
+    )
     corpus.add("public.pem", run("openssl", "pkey", "-pubout", stdin=ec), public_key_says(ec))
     corpus.add("cut_short.p8", ec[:-20], {"error": "truncated"})
 
@@ -432,8 +455,9 @@ def _genkey(store: Path, alias: str, start: str, days: int, *options: str, passw
 
 def _import(corpus: Corpus, store: Path, alias: str, *options: str) -> None:
     root = _file(corpus, "root.pem", corpus.authority)
-    keytool("-importcert", "-noprompt", "-alias", alias, "-file", root, "-keystore", store, "-storepass", PASSWORD,
-            *options)
+    keytool(
+        "-importcert", "-noprompt", "-alias", alias, "-file", root, "-keystore", store, "-storepass", PASSWORD, *options
+    )
 
 
 def _store_says(store: Path, password: str = PASSWORD, *options: str) -> Facts:
@@ -465,8 +489,15 @@ def main() -> None:
     CORPUS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         corpus = Corpus(Path(folder))
-        for recipe in (certificates, odd_certificates, pkcs12_by_openssl, java_keystores, bouncy_castle, profiles,
-                       containers_and_keys):
+        for recipe in (
+            certificates,
+            odd_certificates,
+            pkcs12_by_openssl,
+            java_keystores,
+            bouncy_castle,
+            profiles,
+            containers_and_keys,
+        ):
             recipe(corpus)
         corpus.save()
 
