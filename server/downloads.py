@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UNSAFE_IN_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')
-RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+RANGE = re.compile(r"(?i)bytes=(\d{0,18})-(\d{0,18})")
 
 HEADERS = {
     "Cache-Control": "private, no-store",
@@ -47,7 +47,7 @@ def whole_or_part(
     headers = {**HEADERS, "Content-Disposition": disposition(name), "ETag": f'"{etag}"'}
     if matches(request.headers.get("If-None-Match", ""), etag):
         return web.Response(status=304, headers=headers)
-    span = asked_span(request.headers, len(data), etag)
+    span = asked_span(request.headers, len(data), etag) if request.method == "GET" else None
     if span is None:
         return web.Response(body=data, headers=headers, content_type=content_type)
     if span.start >= span.end:
@@ -77,7 +77,7 @@ def asked_span(headers: Mapping[str, str], size: int, etag: str) -> Span | None:
     if not first:
         length = int(last)
         return Span(max(0, size - length), size) if length else Span(size, size)
-    start, end = int(first), int(last) + 1 if last else size
-    if end <= start:
+    start = int(first)
+    if last and int(last) < start:
         return None
-    return Span(start, min(end, size)) if start < size else Span(size, size)
+    return Span(start, min(int(last) + 1, size) if last else size) if start < size else Span(size, size)
