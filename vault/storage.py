@@ -1,7 +1,7 @@
 """The barrier: what is above sees plaintext, what is below (blob store, catalog) sees ciphertext only.
 
-A write goes in this order: sealed bytes durable under a fresh random id, key wrapped, then one transaction of the
-caller's that inserts the envelope beside the caller's own row. A crash leaves at most an object without a row. A
+A write goes in this order: bytes sealed, key wrapped, bytes durable under a fresh random id, then one transaction of
+the caller's that inserts the envelope beside the caller's own row. A crash leaves at most an object without a row. A
 delete erases the wrapped key in the caller's transaction and notes the object, whose bytes are removed later.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from vault import clock
@@ -18,9 +19,10 @@ from vault.catalog import blobs as sql
 from vault.crypto.envelope import STREAM, BlobIdentity, commitment, require_commitment
 from vault.crypto.keyring import WrappedKey
 from vault.crypto.streaming import OpeningReader, SealingWriter, open_bytes, seal_bytes
-from vault.errors import BlobMissing, Damaged, NotFound, Tampered, Truncated
+from vault.errors import BlobMissing, Damaged, NotFound, Tampered, Truncated, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from vault.blobs import BlobStore
@@ -68,7 +70,7 @@ class SealedStorage:
         return BlobWriter(self._keyring, self._blobs, identity)
 
     def put(self, family: str, project_id: int, data: bytes | bytearray | memoryview) -> SealedBlob:
-        """Seal `data` and make it durable. Raises `StorageFull`, `Unavailable`: then nothing is kept."""
+        """Seal `data` and make it durable. Raises `StorageFull`, `Unavailable`, `BadKeyring`: then nothing is kept."""
         with self.writer(family, project_id) as writer:
             writer.write(data)
             return writer.finish()
@@ -112,64 +114,67 @@ class SealedStorage:
 
     def read(self, blob: Blob) -> bytes | bytearray:
         """Return the whole plaintext, every byte of it verified. Raises `Damaged`, `UnknownKey`."""
-        identity, key = self._unwrap(blob)
-        try:
-            if blob.sealed is not None:
-                return open_bytes(key, identity.aad(), blob.sealed)
-            return self._reader(blob, identity, key).read_all()
-        except Damaged as error:
-            raise _located(error, blob) from error
+        if blob.sealed is None:
+            return self.open(blob).read_all()
+        with _naming(blob):
+            aad, key = self._unwrap(blob)
+            return open_bytes(key, aad, blob.sealed)
 
     def open(self, blob: Blob) -> OpeningReader:
-        """Return a seekable reader that opens only the segments asked for. Raises `Damaged`, `UnknownKey`."""
-        identity, key = self._unwrap(blob)
-        try:
-            return self._reader(blob, identity, key)
-        except Damaged as error:
-            raise _located(error, blob) from error
+        """Return a seekable reader that opens only the segments asked for.
 
-    def _reader(self, blob: Blob, identity: BlobIdentity, key: bytes) -> OpeningReader:
-        sealed = blob.sealed
-        if sealed is not None:
-            reader = OpeningReader(lambda at, n: sealed[at : at + n], len(sealed), key, identity.aad())
-        else:
-            size = self._blobs.size(blob.id)
-            reader = OpeningReader(lambda at, n: self._blobs.read_at(blob.id, at, n), size, key, identity.aad())
-        if reader.size != blob.size:
-            raise Truncated(f"{reader.size} bytes are stored where {blob.size} were")
+        Raises `Damaged`, now or when it is read, and `UnknownKey`.
+        """
+        with _naming(blob):
+            aad, key = self._unwrap(blob)
+            reader = _BlobReader(self._blobs, blob, key, aad)
+            if reader.size != blob.size:
+                raise Truncated(f"{reader.size} bytes are stored where {blob.size} were")
         return reader
 
-    def _unwrap(self, blob: Blob) -> tuple[BlobIdentity, bytes]:
-        identity = BlobIdentity(self._keyring.instance, blob.id, blob.family, blob.project_id, blob.alg)
+    def _unwrap(self, blob: Blob) -> tuple[bytes, bytes]:
+        """Return the associated data of the object's stream, and its key."""
+        if blob.alg != STREAM:
+            raise Tampered(f"it is said to be sealed by an unknown algorithm {blob.alg}")
+        identity = BlobIdentity(self._keyring.instance, blob.id, blob.family, blob.project_id)
         try:
-            if blob.alg != STREAM:
-                raise Tampered(f"it is said to be sealed by an unknown algorithm {blob.alg}")
-            aad = identity.wrap_aad(blob.size, blob.sha256)
-            key = self._keyring.unwrap(WrappedKey(blob.kek_id, blob.wrapped), aad)
-            require_commitment(key, aad, blob.commitment)
-        except Damaged as error:
-            raise _located(error, blob) from error
-        return identity, key
+            stream_aad, aad = identity.aad(), identity.wrap_aad(blob.size, blob.sha256)
+        except (ValueError, OverflowError) as error:
+            raise Tampered("its row was changed to hold what no row can") from error
+        key = self._keyring.unwrap(WrappedKey(blob.kek_id, blob.wrapped), aad)
+        require_commitment(key, aad, blob.commitment)
+        return stream_aad, key
 
     def remove_noted(self) -> int:
-        """Remove the bytes of discarded objects and return how many. Safe beside requests and other processes."""
-        noted = [row["blob_id"] for row in self._db.query(sql.REMOVALS, limit=REMOVALS_AT_ONCE)]
-        for blob_id in noted:
-            self._blobs.delete(blob_id)
-        if noted:
-            self._db.write(lambda tx: [tx.query(sql.REMOVED, id=blob_id) for blob_id in noted])
-        return len(noted)
+        """Remove the bytes of discarded objects and return how many. Safe beside requests and other processes.
+
+        Raises `Unavailable` when the store refuses one; the others are removed all the same.
+        """
+        refused: Unavailable | None = None
+        removed: list[str] = []
+        for row in self._db.query(sql.REMOVALS, limit=REMOVALS_AT_ONCE):
+            try:
+                self._blobs.delete(row["blob_id"])
+                removed.append(row["blob_id"])
+            except Unavailable as error:
+                refused = error
+        if removed:
+            self._db.write(lambda tx: [tx.query(sql.REMOVED, id=blob_id) for blob_id in removed])
+        if refused is not None:
+            raise refused
+        return len(removed)
 
     def sweep(self) -> int:
         """Remove what a crash left and return how many objects that were.
 
-        Only while nothing writes to this store: an object whose transaction is under way has no row yet either.
+        Only while nothing writes to this store: an object whose transaction is under way has no row yet either. Beside
+        a catalog that knows of no object nothing whole is removed: it may stand in for one that is to be restored.
         """
         swept = self._blobs.sweep_unfinished()
         while self.remove_noted():
             pass
         known = {row["id"] for row in self._db.query(sql.STORED_BLOB_IDS)}
-        for blob_id in self._blobs.ids():
+        for blob_id in self._blobs.ids() if known else ():
             if blob_id not in known:
                 self._blobs.delete(blob_id)
                 swept += 1
@@ -220,21 +225,54 @@ class BlobWriter:
 
     def finish(self) -> SealedBlob:
         """Make the object durable and return it, wrapped; it still needs its row (`SealedStorage.insert`)."""
-        sealed: bytes | None = None
-        if self._sealing is None:
-            sealed = bytes(seal_bytes(self._data_key, self._identity.aad(), self._small))
-        else:
-            self._sealing.finish()
-            self._sealing = None
-            self._stack.close()
         digest = self._hash.digest()
         aad = self._identity.wrap_aad(self._size, digest)
+        sealed: bytes | None = None
+        if self._sealing is None:
+            sealed = seal_bytes(self._data_key, self._identity.aad(), self._small)
+        else:
+            self._sealing.finish()
+        # Before the bytes are durable: when the keyring is gone, the store drops what it was given.
         wrapped = self._keyring.wrap(self._data_key, aad)
+        self._sealing = None
+        self._stack.close()
         return SealedBlob(self._identity, self._size, digest, wrapped, commitment(self._data_key, aad), sealed)
 
 
 class Abandoned(Exception):
     """A writer was left before its object was finished."""
+
+
+class _BlobReader(OpeningReader):
+    """Reads one object from where it lies; damage that shows only now is told with the object's id as well."""
+
+    def __init__(self, blobs: BlobStore, blob: Blob, key: bytes, aad: bytes) -> None:
+        self._blob = blob
+        sealed = blob.sealed
+        if sealed is None:
+            super().__init__(partial(blobs.read_at, blob.id), blobs.size(blob.id), key, aad)
+        else:
+            super().__init__(lambda at, length: sealed[at : at + length], len(sealed), key, aad)
+
+    def _fill(self, offset: int, target: memoryview) -> None:
+        with _naming(self._blob):
+            super()._fill(offset, target)
+
+    def check_ends(self) -> None:
+        """Open the first and the last segment, so that most damage shows before the first byte is handed on."""
+        with _naming(self._blob):
+            super().check_ends()
+
+
+@contextmanager
+def _naming(blob: Blob) -> Iterator[None]:
+    """Have damage that is found in the block name the object and its key, once, so that its text says where to look."""
+    try:
+        yield
+    except Damaged as error:
+        if error.blob_id and error.key_id:
+            raise
+        raise _located(error, blob) from error
 
 
 def _located(error: Damaged, blob: Blob) -> Damaged:
