@@ -6,7 +6,6 @@ https://docs.gitlab.com/api/rest/authentication/
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,7 +119,7 @@ def _from_values(values: Mapping[str, object], endpoint: Endpoint) -> Credential
 def _basic_password(encoded: str) -> str:
     try:
         return base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, no ASCII, or no UTF-8 inside
         return ""
 
 

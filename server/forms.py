@@ -41,6 +41,11 @@ class UploadedFile:
 Values = dict[str, Any]
 
 
+def query(request: web.Request) -> Values:
+    """Return the parameters of the query alone, which are all that a GET has."""
+    return gathered(request.query.items())
+
+
 async def read(request: web.Request, limit: int = BODY_LIMIT) -> Values:
     """Return all parameters of a request; those of the body win over the query's. Read once, then remembered.
 
@@ -50,7 +55,7 @@ async def read(request: web.Request, limit: int = BODY_LIMIT) -> Values:
     known = request.get(FORM)
     if isinstance(known, dict):
         return known
-    values = gathered(request.query.items())
+    values = query(request)
     if request.body_exists and request.method not in ("GET", "HEAD"):
         values.update(await _body(request, limit))
     request[FORM] = values

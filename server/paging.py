@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
@@ -11,6 +12,11 @@ from server.downloads import matches
 from server.errors import BadRequest, json_answer
 from server.urls import base_url
 from vault.models import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 LARGEST_PAGE = 2**53
@@ -31,7 +37,7 @@ def read_page(request: web.Request) -> Page:
 
 
 def _number(request: web.Request, name: str, default: int) -> int:
-    text = request.query.get(name, "")
+    text = request.query.getall(name, [""])[-1]
     if not text:
         return default
     digits = text.removeprefix("-")
@@ -52,11 +58,19 @@ def answer(request: web.Request, page: Page, total: int, body: object) -> web.Re
     return response
 
 
+def cut(request: web.Request, rows: Sequence[T], present: Callable[[T], object]) -> web.Response:
+    """Answer with the page asked for out of rows that are all at hand."""
+    page = read_page(request)
+    chosen = rows[page.offset : page.offset + page.size]
+    return answer(request, page, len(rows), [present(row) for row in chosen])
+
+
 def headers(request: web.Request, page: Page, total: int) -> dict[str, str]:
     """Return the `X-*` headers and `Link` for one page of `total` rows."""
     last = max(1, -(-total // page.size))
     following = page.number + 1 if page.number < last else None
-    previous = page.number - 1 if page.number > 1 else None
+    # A page past the end has no neighbours, as in GitLab: they would be empty as well.
+    previous = page.number - 1 if 1 < page.number <= last else None
     places = {"prev": previous, "next": following, "first": 1, "last": last}
     links = [f'<{_link(request, place, page.size)}>; rel="{rel}"' for rel, place in places.items() if place]
     return {

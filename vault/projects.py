@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # GitLab's path rule: starts with a letter, digit or `_`; then also `-` and `.`; no `.git` or `.atom` end.
 PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+FULL_PATH = re.compile(r"[A-Za-z0-9_.\-]+(?:/[A-Za-z0-9_.\-]+)*")
 PATH_PROBLEM = (
     "can contain only letters, digits, '_', '-' and '.'. Cannot start with '-', end in '.git' or end in '.atom'"
 )
@@ -90,10 +91,14 @@ class Projects:
 
     def namespace_at(self, full_path: str) -> Namespace:
         """Return a namespace by its full path, whatever its case. Raises `NotFound`."""
-        rows = self._db.query(sql.NAMESPACE_BY_PATH, key=key_of(full_path))
+        rows = self._at(sql.NAMESPACE_BY_PATH, full_path)
         if not rows:
             raise NotFound("Namespace")
         return namespace_of(rows[0])
+
+    def _at(self, statement: str, full_path: str) -> list[Row]:
+        # What cannot be a path is not looked for: a NUL in it, for one, no engine would take.
+        return self._db.query(statement, key=key_of(full_path)) if FULL_PATH.fullmatch(full_path) else []
 
     def namespace_of_user(self, user_id: int) -> Namespace:
         """Return the user's own namespace."""
@@ -168,7 +173,7 @@ class Projects:
 
     def at(self, full_path: str) -> Project:
         """Return a project by `group/name`, whatever its case. Raises `NotFound`."""
-        rows = self._db.query(sql.PROJECT_BY_PATH, key=key_of(full_path)) if "/" in full_path else []
+        rows = self._at(sql.PROJECT_BY_PATH, full_path)
         if not rows:
             raise NotFound("Project")
         return project_of(rows[0])

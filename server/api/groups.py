@@ -45,8 +45,11 @@ async def group_of(request: web.Request, needed: Role = Role.NONE) -> Namespace:
 async def index(request: web.Request) -> web.Response:
     """List the groups the caller may know of."""
     page = paging.read_page(request)
+    check = Check(forms.query(request))
+    search = check.maybe_text("search")
+    check.done()
     projects = request.app[SERVICES].projects
-    listing = await request.app[OFFLOAD].read(projects.groups, principal(request), page, request.query.get("search"))
+    listing = await request.app[OFFLOAD].read(projects.groups, principal(request), page, search)
     body = [present(request, group) for group in listing.rows]
     return paging.answer(request, page, listing.total, body)
 

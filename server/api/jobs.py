@@ -129,7 +129,7 @@ async def index(request: web.Request) -> web.Response:
     """List a project's jobs, newest first; `scope[]` takes statuses."""
     found = await project(request, Role.GUEST)
     page = paging.read_page(request)
-    check = Check(forms.gathered(request.query.items()))
+    check = Check(forms.query(request))
     scope = check.words("scope")
     if any(status not in STATUSES for status in scope):
         check.refuse("scope", "does not have a valid value")

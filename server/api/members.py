@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
-from server import forms
+from server import forms, paging
 from server.access import Endpoint, principal, project
 from server.api.groups import group_of
 from server.api.users import present as present_user
@@ -67,7 +67,7 @@ async def index(request: web.Request, *, resolve: Callable[..., Awaitable[Source
     """List members."""
     source = await resolve(request, Role.GUEST)
     found = await _members(request, source, inherited=inherited)
-    return json_answer([present(request, member) for member in found])
+    return paging.cut(request, found, partial(present, request))
 
 
 async def show(request: web.Request, *, resolve: Callable[..., Awaitable[Source]], inherited: bool) -> web.Response:

@@ -76,7 +76,7 @@ def present_namespace(request: web.Request, namespace: Namespace) -> dict[str, A
 async def index(request: web.Request) -> web.Response:
     """List the projects the caller may know of, newest first."""
     page = paging.read_page(request)
-    check = Check(dict(request.query))
+    check = Check(forms.query(request))
     filters = {
         "membership": check.boolean("membership"),
         "owned": check.boolean("owned"),

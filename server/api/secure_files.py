@@ -70,7 +70,7 @@ async def index(request: web.Request) -> web.Response:
 
 
 def _filters(request: web.Request) -> Filters:
-    check = Check(dict(request.query))
+    check = Check(forms.query(request))
     filters = Filters(name=check.maybe_text("name"), expires_before=check.moment("expires_before"))
     check.done()
     return filters

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from server import forms
+from server import forms, paging
 from server.access import Endpoint, principal
 from server.api.users import named_user, require_administrator
 from server.app_keys import OFFLOAD, SERVICES
@@ -72,13 +72,13 @@ async def _asked(request: web.Request) -> Token:
 async def index(request: web.Request) -> web.Response:
     """List the caller's own tokens; an administrator may ask for another's with `user_id`."""
     caller = principal(request)
-    check = Check(dict(request.query))
+    check = Check(forms.query(request))
     user_id = check.integer("user_id") or caller.user.id
     check.done()
     if user_id != caller.user.id:
         require_administrator(request)
     found = await request.app[OFFLOAD].read(request.app[SERVICES].tokens.of_user, user_id)
-    return json_answer([present(token) for token in found])
+    return paging.cut(request, found, present)
 
 
 async def show(request: web.Request) -> web.Response:

@@ -46,7 +46,9 @@ async def current(request: web.Request) -> web.Response:
 async def index(request: web.Request) -> web.Response:
     """List users, by exact `username` or by `search`."""
     page = paging.read_page(request)
-    username, search = request.query.get("username"), request.query.get("search")
+    check = Check(forms.query(request))
+    username, search = check.maybe_text("username"), check.maybe_text("search")
+    check.done()
     listing = await request.app[OFFLOAD].read(request.app[SERVICES].people.find, page, username, search)
     view = present_fully if principal(request).user.is_admin else present
     body = [view(request, user) for user in listing.rows]

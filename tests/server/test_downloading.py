@@ -122,9 +122,7 @@ class TestRanges:
             ("Bytes=0-4", 0, 4),
         ],
     )
-    def test_that_lie_inside_are_206(
-        self, vault: RunningVault, file: str, wanted: str, first: int, last: int
-    ) -> None:
+    def test_that_lie_inside_are_206(self, vault: RunningVault, file: str, wanted: str, first: int, last: int) -> None:
         down = ask(vault, file, wanted)
 
         assert (down.status, down.body) == (206, CONTENT[first : last + 1])

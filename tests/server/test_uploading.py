@@ -20,7 +20,11 @@ TAKEN = {"message": {"name": ["has already been taken"]}}
 
 def send(vault: RunningVault, project: dict[str, Any], body: bytes, **headers: str) -> RawAnswer:
     """POST a multipart body as it is to the project's secure files."""
-    lines = {"PRIVATE-TOKEN": ROOT_TOKEN, **MULTIPART, **{name.replace("_", "-"): text for name, text in headers.items()}}
+    lines = {
+        "PRIVATE-TOKEN": ROOT_TOKEN,
+        **MULTIPART,
+        **{name.replace("_", "-"): text for name, text in headers.items()},
+    }
     return exchange(vault.url, request("POST", f"/api/v4{files_of(project)}", lines, body))
 
 
@@ -245,7 +249,9 @@ class TestShapes:
 
     def test_in_chunks_without_a_length(self, vault: RunningVault, project: dict[str, Any]) -> None:
         body = multipart([part("name", b"a"), part("file", b"1" * 1000, "f")])
-        chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[at : at + 7]), body[at : at + 7]) for at in range(0, len(body), 7))
+        chunks = b"".join(
+            b"%x\r\n%s\r\n" % (len(body[at : at + 7]), body[at : at + 7]) for at in range(0, len(body), 7)
+        )
         lines = {"PRIVATE-TOKEN": ROOT_TOKEN, **MULTIPART, "Transfer-Encoding": "chunked"}
 
         made = exchange(vault.url, request("POST", f"/api/v4{files_of(project)}", lines, chunks + b"0\r\n\r\n"))
@@ -285,5 +291,3 @@ class TestShapes:
         body = multipart([part("name", b"a"), part("file", b"1", "f")])
 
         assert send(vault, project, body, Expect="100-continue").status == 201
-
-
