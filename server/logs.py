@@ -42,5 +42,8 @@ def configure(form: str) -> None:
     handler.setFormatter(Formatter(form))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # aiohttp logs the traceback of every client that goes away, and the lines that its parser refuses.
+    # Nothing here names the caller of a log line or its thread: looking them up costs more than writing the line.
+    logging._srcfile = None  # noqa: SLF001 - the manual's own switch for it
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -167,7 +167,11 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class SecureFile:
-    """One signing file as the API tells of it; `metadata` is JSON text, spliced into replies as it is."""
+    """One signing file.
+
+    `document` is JSON text of what the API tells of it, from the opening brace on and without the id, kept finished
+    so that a list is a join.
+    """
 
     id: int
     project_id: int
@@ -175,13 +179,12 @@ class SecureFile:
     blob_id: str
     checksum: str
     size: int
-    file_extension: str | None
     expires_at: str | None
-    metadata: str | None
     metadata_error: str | None
     kind: str | None
     created_at: str
     updated_at: str
+    document: str
 
 
 class Finding(Protocol):

@@ -35,17 +35,17 @@ class SecureFiles:
         self._inspect = inspect
         self._limits = limits
 
-    def page(
+    def documents(
         self, project_id: int, page: Page, *, name: str | None = None, expires_before: str | None = None
-    ) -> Listing[SecureFile]:
-        """Return the project's files, newest first; of one name, or expiring before a moment, when asked."""
+    ) -> Listing[str]:
+        """Return the project's files as JSON texts, newest first; of one name, or expiring before a moment."""
         where = {"project": project_id, "name": name, "before": expires_before}
-        rows = self._db.query(sql.PAGE, **where, size=page.size, offset=page.offset)
+        rows = self._db.query(sql.DOCUMENTS, **where, size=page.size, offset=page.offset)
         if page.number == 1 and len(rows) < page.size:
             total = len(rows)
         else:
             total = self._db.query(sql.COUNT_FILTERED, **where)[0]["n"]
-        return Listing([sql.secure_file(row) for row in rows], total)
+        return Listing([_with_id(row["id"], row["document"]) for row in rows], total)
 
     def get(self, project_id: int, file_id: int) -> SecureFile:
         """Return one file of the project. Raises `NotFound`."""
@@ -67,12 +67,18 @@ class SecureFiles:
         self._check_place(self._db.query, project_id, name)
         finding = self._inspect(name, bytes(data), password)
         sealed = self._storage.put(FAMILY, project_id, data)
+        created_at = now()
+        values = {
+            **_content(project_id, sealed),
+            **_read(name, sealed.checksum, created_at, finding),
+            "now": created_at,
+        }
 
         def work(tx: Transaction) -> SecureFile:
             tx.lock("projects", project_id)
             self._check_place(tx.query, project_id, name)
             self._storage.insert(tx, sealed)
-            return sql.secure_file(tx.query(sql.ADD, **_columns(project_id, name, sealed, finding))[0])
+            return sql.secure_file(tx.query(sql.ADD, name=name, **values)[0])
 
         return self._keep(sealed, work)
 
@@ -95,6 +101,7 @@ class SecureFiles:
         file = self.get(project_id, file_id)
         finding = self._inspect(file.name, bytes(data), password)
         sealed = self._storage.put(FAMILY, project_id, data)
+        values = {**_content(project_id, sealed), **_read(file.name, sealed.checksum, file.created_at, finding)}
 
         def work(tx: Transaction) -> SecureFile:
             tx.lock("secure_files", file_id)
@@ -102,7 +109,7 @@ class SecureFiles:
             if not before:
                 raise NotFound
             self._storage.insert(tx, sealed)
-            row = tx.query(sql.REPLACE, id=file_id, **_content(project_id, sealed, finding))[0]
+            row = tx.query(sql.REPLACE, id=file_id, now=now(), **values)[0]
             self._storage.discard(tx, before[0]["blob_id"])
             return sql.secure_file(row)
 
@@ -124,11 +131,23 @@ class SecureFiles:
         """
         file, content = self.content(project_id, file_id)
         finding = self._inspect(file.name, bytes(content), password)
-        if finding.error is not None and file.metadata is not None:
-            return replace(file, metadata_error=finding.error)
-        found = _found(finding)
-        rows = self._db.write(lambda tx: tx.query(sql.READ_AGAIN, id=file_id, blob_id=file.blob_id, now=now(), **found))
+        told = json.loads("{" + file.document)
+        if finding.error is not None and told["metadata"] is not None:
+            return replace(file, document=_text({**told, "metadata_error": finding.error}))
+        values = _read(file.name, file.checksum, file.created_at, finding)
+        rows = self._db.write(
+            lambda tx: tx.query(sql.READ_AGAIN, id=file_id, blob_id=file.blob_id, now=now(), **values)
+        )
         return sql.secure_file(rows[0]) if rows else self.get(project_id, file_id)
+
+    def content_in_row(self, project_id: int, file_id: int) -> tuple[SecureFile, bytes | bytearray | None]:
+        """Return a file, and its content when that lies in the catalog: two short reads. Raises as `content` does."""
+        file = self.get(project_id, file_id)
+        try:
+            blob = self._storage.envelope(file.blob_id)
+        except NotFound:
+            return file, None
+        return file, None if blob.sealed is None else self._storage.read(blob)
 
     def content(self, project_id: int, file_id: int) -> tuple[SecureFile, bytes | bytearray]:
         """Return a file and its whole content, verified. Raises `NotFound`, `Damaged`, `UnknownKey`."""
@@ -203,26 +222,38 @@ def extension(name: str) -> str | None:
     return base.rpartition(".")[2] or None if "." in base else None
 
 
-def _columns(project_id: int, name: str, sealed: SealedBlob, finding: Finding) -> dict[str, Any]:
-    return {"name": name, "file_extension": extension(name), **_content(project_id, sealed, finding)}
+def present(file: SecureFile) -> str:
+    """Return what the API tells of a file as JSON text."""
+    return _with_id(file.id, file.document)
 
 
-def _content(project_id: int, sealed: SealedBlob, finding: Finding) -> dict[str, Any]:
-    return {
-        "project": project_id,
-        "blob_id": sealed.id,
-        "checksum": sealed.checksum,
-        "size": sealed.size,
-        "now": now(),
-        **_found(finding),
+def _with_id(number: int, document: str) -> str:
+    return f'{{"id":{number},{document}'
+
+
+def _content(project_id: int, sealed: SealedBlob) -> dict[str, Any]:
+    return {"project": project_id, "blob_id": sealed.id, "checksum": sealed.checksum, "size": sealed.size}
+
+
+def _read(name: str, checksum: str, created_at: str, finding: Finding) -> dict[str, str | None]:
+    """Return the columns that hold what was read in a file, the document among them."""
+    document = {
+        "name": name,
+        "checksum": checksum,
+        "checksum_algorithm": "sha256",
+        "created_at": created_at,
+        "expires_at": finding.expires_at,
+        "metadata": finding.metadata,
+        "metadata_error": finding.error,
+        "file_extension": extension(name),
     }
-
-
-def _found(finding: Finding) -> dict[str, str | None]:
-    metadata = finding.metadata
     return {
         "expires_at": finding.expires_at,
-        "metadata": None if metadata is None else json.dumps(metadata, separators=(",", ":")),
         "metadata_error": finding.error,
         "kind": finding.kind,
+        "document": _text(document),
     }
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))[1:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 from aiohttp import web
 
@@ -18,9 +18,7 @@ from server.urls import API
 from vault.access import parse_id
 from vault.errors import NotFound
 from vault.models import Role
-
-if TYPE_CHECKING:
-    from vault.models import SecureFile
+from vault.secure_files import present
 
 COLLECTION = f"{API}/projects/{{id:[^/]+}}/secure_files"
 ONE = f"{COLLECTION}/{{secure_file_id:[^/]+}}"
@@ -31,20 +29,6 @@ class Filters(TypedDict):
 
     name: str | None
     expires_before: str | None
-
-
-def present(file: SecureFile) -> str:
-    """Return a file as JSON text; its metadata is JSON already and is not parsed again."""
-    fields = {
-        "id": file.id,
-        "name": file.name,
-        "checksum": file.checksum,
-        "checksum_algorithm": "sha256",
-        "created_at": file.created_at,
-        "expires_at": file.expires_at,
-    }
-    more = {"metadata_error": file.metadata_error, "file_extension": file.file_extension}
-    return f'{_json(fields)[:-1]},"metadata":{file.metadata or "null"},{_json(more)[1:]}'
 
 
 def _json(value: object) -> str:
@@ -64,8 +48,8 @@ async def index(request: web.Request) -> web.Response:
     found = await project(request, Role.DEVELOPER)
     page, filters = paging.read_page(request), _filters(request)
     files = request.app[SERVICES].secure_files
-    listing = await request.app[OFFLOAD].read(files.page, found.id, page, **filters)
-    body = f"[{','.join(present(file) for file in listing.rows)}]"
+    listing = await request.app[OFFLOAD].read(files.documents, found.id, page, **filters)
+    body = f"[{','.join(listing.rows)}]"
     return paging.answer(request, page, listing.total, body)
 
 
@@ -99,7 +83,10 @@ async def download(request: web.Request) -> web.Response:
     """Send a file's content, opened and verified as a whole before the first byte goes out."""
     found = await project(request, Role.DEVELOPER)
     files = request.app[SERVICES].secure_files
-    file, content = await request.app[OFFLOAD].call(files.content, found.id, file_id(request))
+    file, small = await request.app[OFFLOAD].read(files.content_in_row, found.id, file_id(request))
+    if small is not None:
+        return whole_or_part(request, small, file.name, file.checksum)
+    file, content = await request.app[OFFLOAD].call(files.content, found.id, file.id)
     return whole_or_part(request, content, file.name, file.checksum)
 
 

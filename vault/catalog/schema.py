@@ -70,8 +70,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE removals (blob_id TEXT PRIMARY KEY, noted_at TEXT NOT NULL)",
             """CREATE TABLE secure_files (
                 id {ID}, project_id {INT} NOT NULL, name TEXT NOT NULL, blob_id TEXT NOT NULL REFERENCES blobs(id),
-                checksum TEXT NOT NULL, size {INT} NOT NULL, file_extension TEXT, expires_at TEXT, metadata TEXT,
-                metadata_error TEXT, kind TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+                checksum TEXT NOT NULL, size {INT} NOT NULL, expires_at TEXT, metadata_error TEXT, kind TEXT,
+                created_at TEXT NOT NULL, updated_at TEXT NOT NULL, document TEXT NOT NULL,
                 UNIQUE (project_id, name))""",
             "CREATE INDEX secure_files_newest ON secure_files(project_id, id)",
             # Deleting a blob looks for who refers to it.

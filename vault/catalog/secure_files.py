@@ -13,23 +13,21 @@ if TYPE_CHECKING:
 # Ids only grow, so newest first is by id: two files of one millisecond keep their order.
 FILTERED = """FROM secure_files WHERE project_id = :project AND (CAST(:name AS TEXT) IS NULL OR name = :name)
     AND (CAST(:before AS TEXT) IS NULL OR expires_at < :before)"""
-PAGE = f"SELECT * {FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
+DOCUMENTS = f"SELECT id, document {FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
 COUNT_FILTERED = f"SELECT COUNT(*) AS n {FILTERED}"
 FILE = "SELECT * FROM secure_files WHERE id = :id AND project_id = :project"
 COUNT = "SELECT COUNT(*) AS n FROM secure_files WHERE project_id = :project"
 TAKEN = "SELECT id FROM secure_files WHERE project_id = :project AND name = :name"
 ADD = """INSERT INTO secure_files
-    (project_id, name, blob_id, checksum, size, file_extension, expires_at, metadata, metadata_error, kind,
-     created_at, updated_at)
-    VALUES (:project, :name, :blob_id, :checksum, :size, :file_extension, :expires_at, :metadata, :metadata_error,
-     :kind, :now, :now) RETURNING *"""
+    (project_id, name, blob_id, checksum, size, expires_at, metadata_error, kind, created_at, updated_at, document)
+    VALUES (:project, :name, :blob_id, :checksum, :size, :expires_at, :metadata_error, :kind, :now, :now, :document)
+    RETURNING *"""
 REPLACE = """UPDATE secure_files SET blob_id = :blob_id, checksum = :checksum, size = :size, expires_at = :expires_at,
-    metadata = :metadata, metadata_error = :metadata_error, kind = :kind, updated_at = :now
+    metadata_error = :metadata_error, kind = :kind, updated_at = :now, document = :document
     WHERE id = :id AND project_id = :project RETURNING *"""
 # Only while the content is the one that was read.
-READ_AGAIN = """UPDATE secure_files SET expires_at = :expires_at, metadata = :metadata,
-    metadata_error = :metadata_error, kind = :kind, updated_at = :now
-    WHERE id = :id AND blob_id = :blob_id RETURNING *"""
+READ_AGAIN = """UPDATE secure_files SET expires_at = :expires_at, metadata_error = :metadata_error, kind = :kind,
+    updated_at = :now, document = :document WHERE id = :id AND blob_id = :blob_id RETURNING *"""
 DELETE = "DELETE FROM secure_files WHERE id = :id AND project_id = :project RETURNING blob_id"
 DELETE_ALL = "DELETE FROM secure_files WHERE project_id = :project RETURNING blob_id"
 UNREADABLE = "SELECT COUNT(*) AS n FROM secure_files WHERE metadata_error IS NOT NULL"
