@@ -12,7 +12,7 @@ def now() -> str:
 
 def stamp(moment: datetime) -> str:
     """Write an aware moment in the catalog's form; such texts order as the moments do."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def today() -> str:

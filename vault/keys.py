@@ -39,18 +39,14 @@ def needs(database: Database) -> str:
 def claim(database: Database, keyring: Keyring, data: str, source: str) -> None:
     """Check that `keyring` (from `source`) is the one of the catalog in `data`; a new catalog becomes its own.
 
-    Raises `BadKeyring` for another vault's keyring, `UnknownKey` for a key that is missing or not the same.
+    Raises `BadKeyring` for another vault's keyring, and for one with another pepper; `UnknownKey` for a key that is
+    missing or not the same.
     """
     instance = instance_of(database)
     if instance is not None and instance != keyring.instance:
         raise BadKeyring(
             f"the data in {data} needs {needs(database)}; {source} is the keyring of another vault; "
             "restore the right one from your backup"
-        )
-    if instance is not None and _value(database, PEPPER) != keyring.pepper_check:
-        raise BadKeyring(
-            f"the tokens in {data} were made with another pepper than that of {source}: none of them would be good; "
-            "restore the keyring from your backup"
         )
     checks = keyring.checks()
     for key, check in needed_keys(database).items():
@@ -60,6 +56,11 @@ def claim(database: Database, keyring: Keyring, data: str, source: str) -> None:
                 "restore the keyring from your backup",
                 key_id=key,
             )
+    if instance is not None and _value(database, PEPPER) != keyring.pepper_check:
+        raise BadKeyring(
+            f"the tokens in {data} were made with another pepper than that of {source}: none of them would be good; "
+            "restore the keyring from your backup"
+        )
     if instance is None or keyring.primary not in needed_keys(database):
         database.write(lambda tx: _remember(tx, keyring, first=instance is None))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from vault.errors import Busy
@@ -31,13 +32,17 @@ class FolderLock:
         deadline = time.monotonic() + self._patience
         while not self._taken():
             if time.monotonic() > deadline:
-                holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").partition("\n")[0] or "unknown"
                 os.close(self._fd)
                 raise Busy(f"{self._folder} is in use by another server (process {holder}); stop that one first")
             time.sleep(0.05)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        self._sign()
         return self
+
+    def _sign(self) -> None:
+        """Leave the process number for who is refused; a full disk, which may not take it, is no reason to fail."""
+        with suppress(OSError):
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def _taken(self) -> bool:
         try:

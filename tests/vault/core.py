@@ -90,6 +90,10 @@ class Core:
         self.database.write(lambda tx: self.storage.insert(tx, blob))
         return blob
 
+    def discard(self, blob_id: str) -> None:
+        """Discard an object in a transaction of its own."""
+        self.database.write(lambda tx: self.storage.discard(tx, blob_id))
+
     def content(self, blob_id: str) -> bytes:
         """Return an object's plaintext."""
         return bytes(self.storage.read(self.storage.envelope(blob_id)))

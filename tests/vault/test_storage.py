@@ -333,7 +333,7 @@ class TestDiscard:
         blob = core.keep(os.urandom(size))
         key = core.storage.envelope(blob.id).wrapped
         assert any(key in path.read_bytes() for path in files_below(core.folder))
-        core.database.write(lambda tx: core.storage.discard(tx, blob.id))
+        core.discard(blob.id)
 
         with pytest.raises(NotFound):
             core.storage.envelope(blob.id)
@@ -343,7 +343,7 @@ class TestDiscard:
     def test_only_what_lies_in_the_store_is_noted(self, core: Core) -> None:
         small, large = core.keep(bytes(10)), core.keep(bytes(LARGE))
         for blob in (small, large):
-            core.database.write(lambda tx, blob=blob: core.storage.discard(tx, blob.id))
+            core.discard(blob.id)
 
         assert [row["blob_id"] for row in core.sql("SELECT blob_id FROM removals")] == [large.id]
 
@@ -361,7 +361,7 @@ class TestDiscard:
     def test_twice_is_harmless(self, core: Core) -> None:
         blob = core.keep(bytes(LARGE))
         for _ in range(2):
-            core.database.write(lambda tx: core.storage.discard(tx, blob.id))
+            core.discard(blob.id)
 
         assert core.storage.remove_noted() == 1
 
@@ -369,7 +369,7 @@ class TestDiscard:
 class TestRemoveNoted:
     def discarded(self, core: Core) -> str:
         blob = core.keep(bytes(LARGE))
-        core.database.write(lambda tx: core.storage.discard(tx, blob.id))
+        core.discard(blob.id)
         return blob.id
 
     def test_the_bytes_go_and_the_note_with_them(self, stored: Core) -> None:
@@ -426,7 +426,7 @@ class TestSweep:
 
     def test_what_was_discarded_before_the_crash_goes_without_being_counted(self, core: Core) -> None:
         kept, gone = core.keep(bytes(LARGE)), core.keep(bytes(LARGE))
-        core.database.write(lambda tx: core.storage.discard(tx, gone.id))
+        core.discard(gone.id)
 
         assert core.storage.sweep() == 0
         assert list(core.blobs.ids()) == [kept.id]
