@@ -29,7 +29,8 @@ class Endpoint:
     """One route and what its callers must bring.
 
     `job_token`: the token of a running job is a login here. `anonymous`: nobody may ask too (the project's
-    visibility decides). `scopes`: besides `api`, what is enough for reading. `body_limit`: bytes of a body.
+    visibility decides). `scopes`: besides `api`, what is enough for reading; `any_scope`: every token
+    will do, for reading and writing. `body_limit`: bytes of a body. `open`: nobody is asked who he is.
     """
 
     method: str
@@ -38,6 +39,7 @@ class Endpoint:
     job_token: bool = False
     anonymous: bool = False
     scopes: tuple[str, ...] = ("read_api",)
+    any_scope: bool = False
     body_limit: int = forms.BODY_LIMIT
     open: bool = False
 
@@ -71,7 +73,8 @@ async def _authenticate(request: web.Request, endpoint: Endpoint) -> Principal |
             return None
         raise Unauthenticated
     principal = await request.app[OFFLOAD].read(_principal, request, credential)
-    _check_scope(request, endpoint, principal)
+    if not endpoint.any_scope:
+        _check_scope(request, endpoint, principal)
     return principal
 
 

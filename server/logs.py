@@ -6,9 +6,12 @@ import json
 import logging
 import re
 import sys
+from urllib.parse import unquote_plus
 
 from vault import clock
 
+# Parameters that are never written down, neither into a log nor into a link.
+SECRET_PARAMETERS = frozenset(("private_token", "access_token", "job_token", "token", "password"))
 SECRET = re.compile(
     r"(?i)(gl(?:pat|cbt|dt|ptt)-)[\w\-.]+|((?:private|access|job)?_?token=)[^&\s\"']+|(authorization: *)\S.*"
 )
@@ -17,6 +20,18 @@ SECRET = re.compile(
 def redact(text: str) -> str:
     """Return the text with tokens replaced."""
     return SECRET.sub(lambda found: "".join(part or "" for part in found.groups()) + "[FILTERED]", text)
+
+
+def without_secrets(raw_path: str) -> str:
+    """Return a request's path and query with the secret parameters replaced, however their names are written."""
+    path, mark, query = raw_path.partition("?")
+    return path + mark + "&".join(_without_secret(pair) for pair in query.split("&"))
+
+
+def _without_secret(pair: str) -> str:
+    name = pair.partition("=")[0]
+    secret = unquote_plus(name).strip().lower().removesuffix("[]") in SECRET_PARAMETERS
+    return f"{name}=[FILTERED]" if secret else pair
 
 
 class Formatter(logging.Formatter):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from server.app_keys import REQUEST_ID
 from server.errors import answer_to, json_answer
 from server.ids import request_id_of
+from server.logs import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("secure_files.server")
 access = logging.getLogger("secure_files.access")
-
-SECRET_IN_QUERY = re.compile(r"(?i)((?:private|access|job)?_?token=)[^&\s]*")
 
 HEADERS = {
     "Server": "secure-files",
@@ -58,8 +56,8 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
     response = await handler(request)
     if access.isEnabledFor(logging.INFO):
         path = request.raw_path
-        if "token=" in path.lower():
-            path = SECRET_IN_QUERY.sub(r"\1[FILTERED]", path)
+        if "?" in path:
+            path = without_secrets(path)
         elapsed = (time.monotonic() - start) * 1000
         access.info(
             "%s %s %s %s %s %.1fms", request.remote, request.method, path, response.status, request[REQUEST_ID], elapsed
@@ -73,7 +71,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _http(error)
+        return json_refusal(error)
     except (asyncio.CancelledError, ConnectionError):
         raise
     except (HttpProcessingError, RequestPayloadError, ClientError):
@@ -91,7 +89,7 @@ def _crash(request: web.Request, error: Exception, answer: web.Response | None =
     return answer or json_answer({"message": "500 Internal Server Error"}, 500)
 
 
-def _http(error: web.HTTPException) -> web.StreamResponse:
+def json_refusal(error: web.HTTPException) -> web.StreamResponse:
     """Say what aiohttp itself refuses (no such route, no such method) in JSON."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         return json_answer({"error": "405 Not Allowed"}, 405, {"Allow": error.headers["Allow"]})

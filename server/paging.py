@@ -10,6 +10,7 @@ from aiohttp import web
 
 from server.downloads import matches
 from server.errors import BadRequest, json_answer
+from server.logs import SECRET_PARAMETERS
 from server.urls import base_url
 from vault.models import Page
 
@@ -20,8 +21,7 @@ T = TypeVar("T")
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 LARGEST_PAGE = 2**53
-# A credential in the query is not repeated into links, which end up in logs.
-SECRETS = frozenset(("private_token", "access_token", "job_token", "token"))
+UNREPEATED = SECRET_PARAMETERS | {"page", "per_page"}
 
 
 def read_page(request: web.Request) -> Page:
@@ -85,7 +85,7 @@ def headers(request: web.Request, page: Page, total: int) -> dict[str, str]:
 
 
 def _link(request: web.Request, number: int, size: int) -> str:
-    asked = [(key, value) for key, value in request.query.items() if key not in SECRETS | {"page", "per_page"}]
+    asked = [(key, value) for key, value in request.query.items() if key not in UNREPEATED]
     named = [(key, request.match_info[key]) for key in ("id",) if key in request.match_info]
     path = request.rel_url.raw_path
     query = urlencode([*named, *asked, ("page", number), ("per_page", size)], quote_via=quote, errors="replace")

@@ -1,7 +1,8 @@
-"""aiohttp's server, with the two faults of its own error answer mended.
+"""aiohttp's server, with the faults of its own error answers mended.
 
 What its HTTP parser refuses passes no middleware: the default answers text/plain and logs the offending line, a token
-header or a `private_token=` in it included.
+header or a `private_token=` in it included. What it refuses before the middlewares (an `Expect` that it does not
+know) is text/plain too, and quotes the request.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
 from server.errors import json_answer
-from server.middlewares import HEADERS
+from server.middlewares import HEADERS, json_refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from aiohttp.web_request import BaseRequest
+
+    Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger("secure_files.server")
 
@@ -60,15 +65,28 @@ class Runner(web.AppRunner):
 
     def __init__(self, app: web.Application, *, grace: float = 20.0) -> None:
         super().__init__(
-            app, access_log=None, keepalive_timeout=KEEPALIVE, lingering_time=LINGERING, shutdown_timeout=grace
+            app,
+            access_log=None,
+            # Bodies that come compressed are refused, and must not be inflated while the rest of them is read off.
+            auto_decompress=False,
+            keepalive_timeout=KEEPALIVE,
+            lingering_time=LINGERING,
+            shutdown_timeout=grace,
         )
-
-    def cut_short(self) -> None:
-        """Give running requests next to no time when this runner is cleaned up."""
-        self._shutdown_timeout = 0.5
 
     async def _make_server(self) -> Server:
         server = await super()._make_server()
         # aiohttp has no setting for the class of its connections; the instance is made over instead.
         server.__class__ = QuietServer
+        server.request_handler = _in_json(server.request_handler)
         return server
+
+
+def _in_json(handler: Handler) -> Handler:
+    async def answer(request: BaseRequest) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            return json_refusal(error)
+
+    return answer

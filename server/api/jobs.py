@@ -12,7 +12,7 @@ from server.errors import BadRequest, json_answer
 from server.params import Check
 from server.urls import API, base_url
 from vault.access import parse_id
-from vault.errors import NotFound, Unauthenticated
+from vault.errors import Forbidden, NotFound, Unauthenticated
 from vault.models import Job, Pipeline, Role
 from vault.pipelines import STATUSES
 
@@ -151,6 +151,20 @@ async def show(request: web.Request) -> web.Response:
     return json_answer(await request.app[OFFLOAD].read(present_job, request, job))
 
 
+async def report(request: web.Request) -> web.Response:
+    """Take the state that a job's runner reports; the job's own token is the login, and ends with the job."""
+    job = principal(request).job
+    if job is None or job.id != _number(request, "job_id"):
+        raise Forbidden
+    check = Check(await forms.read(request))
+    state, reason = check.choice("state", REPORTED), check.maybe_text("failure_reason")
+    check.done()
+    services, offload = request.app[SERVICES], request.app[OFFLOAD]
+    if state is not None:
+        job = await offload.call(services.pipelines.set_status, job, state, reason if state == "failed" else None)
+    return json_answer(await offload.read(present_job, request, job))
+
+
 async def current(request: web.Request) -> web.Response:
     """Tell a running job of itself, by its token: https://docs.gitlab.com/api/jobs/#get-job-tokens-job."""
     job = principal(request).job
@@ -169,6 +183,8 @@ def _number(request: web.Request, part: str) -> int:
     return number
 
 
+# What a runner tells of a job: https://docs.gitlab.com/runner/ sends no other states.
+REPORTED = ("running", "success", "failed")
 PROJECT = f"{API}/projects/{{id:[^/]+}}"
 ENDPOINTS = (
     Endpoint("GET", f"{PROJECT}/pipelines", pipelines),
@@ -178,4 +194,5 @@ ENDPOINTS = (
     Endpoint("POST", f"{PROJECT}/jobs", create_job),
     Endpoint("GET", f"{PROJECT}/jobs/{{job_id:[^/]+}}", show),
     Endpoint("GET", f"{API}/job", current, job_token=True),
+    Endpoint("PUT", f"{API}/jobs/{{job_id:[^/]+}}", report, job_token=True),
 )

@@ -55,7 +55,7 @@ async def _asked(request: web.Request) -> Token:
     """Return the token the path names: `self`, or an id that is the caller's own or an administrator's business."""
     caller = principal(request)
     tokens = request.app[SERVICES].tokens
-    text = request.match_info["token_id"]
+    text = request.match_info.get("token_id", "self")
     if text == "self":
         if caller.token_id is None:
             raise Unauthenticated
@@ -94,10 +94,13 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 READ = ("read_api", "read_user")
+SELF = f"{API}/personal_access_tokens/self"
 ONE = f"{API}/personal_access_tokens/{{token_id:[^/]+}}"
 ENDPOINTS = (
     Endpoint("POST", f"{API}/users/{{user_id:[^/]+}}/personal_access_tokens", create),
     Endpoint("GET", f"{API}/personal_access_tokens", index, scopes=READ),
-    Endpoint("GET", ONE, show, scopes=(*READ, "read_repository", "write_repository")),
+    Endpoint("GET", SELF, show, any_scope=True),
+    Endpoint("DELETE", SELF, revoke, any_scope=True),
+    Endpoint("GET", ONE, show, scopes=READ),
     Endpoint("DELETE", ONE, revoke),
 )
