@@ -48,16 +48,21 @@ class Parent:
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
-        self.gone = False
 
     async def until_told(self) -> None:
-        """Wait for the parent's word, or for its end."""
+        """Wait for the parent's word; when the parent is gone instead, end this process at once.
+
+        What was acknowledged is durable. To wait for anything would hold the data folder against the next start.
+        """
         loop = asyncio.get_running_loop()
         told = asyncio.Event()
-        loop.add_reader(self._pipe, told.set)
+        loop.add_reader(self._pipe, self._listen, told)
         await told.wait()
-        loop.remove_reader(self._pipe)
-        self.gone = not os.read(self._pipe, 1)
+
+    def _listen(self, told: asyncio.Event) -> None:
+        if not os.read(self._pipe, 1):
+            os._exit(1)
+        told.set()
 
 
 def serve(
@@ -81,10 +86,7 @@ async def _serve(
         await web.SockSite(runner, listening, backlog=1024).start()
         ready()
         await (parent.until_told() if parent else until_signal())
-        if parent is None or not parent.gone:
-            app[DRAINING].set()
-            await asyncio.sleep(NOTICE_SECONDS)
-        else:
-            runner.cut_short()
+        app[DRAINING].set()
+        await asyncio.sleep(NOTICE_SECONDS)
     finally:
         await runner.cleanup()

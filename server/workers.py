@@ -1,7 +1,7 @@
 """Several processes on one socket: the parent hands it down, starts the dead again, and lets all end well.
 
 Only the parent listens to signals, as a service manager may send one to every process at once; its word reaches a
-worker through a pipe. When the parent is killed the pipe ends, and its workers end quickly: the data folder's lock,
+worker through a pipe. When the parent is killed the pipe ends, and its workers end at once: the data folder's lock,
 which they inherited, is held until the last is gone.
 """
 

@@ -1,0 +1,1 @@
+"""What has to hold when processes are killed, disks refuse, files are damaged and clients are slow."""
