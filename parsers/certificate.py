@@ -24,13 +24,13 @@ _OUTLINES = (b"\x30\x30\xa0\x02\x02\x30\x06", b"\x30\x30\x02\x30\x06")  # with a
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate's fields as text; `expires_at` and `starts_at` are `YYYY-MM-DDTHH:MM:SS.000Z`."""
+    """A certificate's fields as text; its dates are `YYYY-MM-DDTHH:MM:SS.000Z`."""
 
     encoding: bytes
     serial: int
     issuer_node: der.Node
     subject_node: der.Node
-    starts_at: str
+    starts_at: str | None
     expires_at: str
     public_key: bytes
 
@@ -96,10 +96,18 @@ def read_certificate(data: bytes) -> Certificate:
         serial=der.integer(serial),
         issuer_node=issuer,
         subject_node=subject,
-        starts_at=der.time(dates[0]),
+        starts_at=_time_or_none(dates[0]),
         expires_at=der.time(dates[1]),
         public_key=der.expect(public_key, der.SEQUENCE).encoding,
     )
+
+
+def _time_or_none(node: der.Node) -> str | None:
+    """Read a date that nothing depends on: openssl, too, reads a certificate whose notBefore is nonsense."""
+    try:
+        return der.time(node)
+    except Unreadable:
+        return None
 
 
 def leaf(certificates: Sequence[Certificate]) -> Certificate:
@@ -134,5 +142,8 @@ class CertificateParser:
 
     def parse(self, data: bytes, _password: str | None, _budget: Budget) -> Metadata:
         """Describe the first certificate in the data."""
-        certificate = read_certificate(pem.unwrap(data, _LABELS))
+        encoding = pem.unwrap(data, _LABELS)
+        if encoding[:1] != b"\x30":
+            raise Unreadable("unrecognized")
+        certificate = read_certificate(encoding)
         return Metadata(certificate.describe(), certificate.expires_at)

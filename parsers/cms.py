@@ -69,7 +69,7 @@ class CertificatesParser:
         """Any signed data that is not called a provisioning profile."""
         if pem.has_block(head, _LABELS):
             return 89
-        return 80 if is_signed_data(head) and not is_profile_name(name) else 0
+        return 91 if is_signed_data(head) and not is_profile_name(name) else 0
 
     def parse(self, data: bytes, _password: str | None, _budget: Budget) -> Metadata:
         """Describe the certificate that issued none of the others."""

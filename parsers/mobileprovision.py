@@ -24,7 +24,7 @@ class ProfileParser:
 
     def sniff(self, head: bytes, name: str) -> int:
         """Any signed data: only its content tells a profile from other signed things."""
-        return 85 + 10 * is_profile_name(name) if is_signed_data(head) else 0
+        return 92 + 3 * is_profile_name(name) if is_signed_data(head) else 0
 
     def parse(self, data: bytes, _password: str | None, _budget: Budget) -> Metadata:
         """Describe the profile; it expires on its own date, whatever its certificates say."""

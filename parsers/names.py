@@ -18,11 +18,12 @@ _X520 = (
     "2.5.4.32 owner, 2.5.4.33 roleOccupant, 2.5.4.34 seeAlso, 2.5.4.41 name, 2.5.4.42 GN, 2.5.4.43 initials,"
     "2.5.4.44 generationQualifier, 2.5.4.45 x500UniqueIdentifier, 2.5.4.46 dnQualifier, 2.5.4.49 distinguishedName,"
     "2.5.4.50 uniqueMember, 2.5.4.51 houseIdentifier, 2.5.4.54 dmdName, 2.5.4.65 pseudonym, 2.5.4.72 role,"
-    "2.5.4.97 organizationIdentifier, 2.5.4.98 c3, 2.5.4.99 n3, 2.5.4.100 dnsName"
+    "2.5.29.17 subjectAltName, 2.5.4.97 organizationIdentifier, 2.5.4.98 c3, 2.5.4.99 n3, 2.5.4.100 dnsName"
 )
 _OTHERS = (
     "0.9.2342.19200300.100.1.1 UID, 0.9.2342.19200300.100.1.3 mail, 0.9.2342.19200300.100.1.25 DC,"
     "0.9.2342.19200300.100.1.44 uid, 1.2.840.113549.1.9.1 emailAddress, 1.2.840.113549.1.9.2 unstructuredName,"
+    "1.2.840.113549.1.9.7 challengePassword,"
     "1.2.840.113549.1.9.8 unstructuredAddress, 1.3.6.1.4.1.311.60.2.1.1 jurisdictionL,"
     "1.3.6.1.4.1.311.60.2.1.2 jurisdictionST, 1.3.6.1.4.1.311.60.2.1.3 jurisdictionC,"
     "1.2.643.3.131.1.1 INN, 1.2.643.100.1 OGRN, 1.2.643.100.3 SNILS, 1.2.643.100.5 OGRNIP"

@@ -37,6 +37,7 @@ _HMACS = {
     "1.2.840.113549.2.12": "sha512_224",
     "1.2.840.113549.2.13": "sha512_256",
 }
+_MAX_KEY = 1024
 _SCRYPT_MEMORY = 64 * 1024 * 1024
 
 
@@ -46,6 +47,10 @@ class Derivation(Protocol):
     @property
     def work(self) -> int:
         """Rounds that it takes."""
+
+    @property
+    def key_size(self) -> int | None:
+        """The size that the parameters ask for; None where the cipher tells it."""
 
     def derive(self, password: str | None, size: int) -> bytes:
         """Return `size` bytes."""
@@ -85,7 +90,8 @@ def read_derivation(algorithm: der.Node) -> Derivation:
         salt, n, r, p = der.sequence(parameters, 4)[:4]
         return _Scrypt(der.octets(salt), positive(n), positive(r), positive(p))
     salt, iterations, *options = der.sequence(parameters, 2)
-    return _Pbkdf2(der.octets(salt), positive(iterations), _prf(options))
+    sizes = [positive(option) for option in options if option.tag == der.INTEGER]
+    return _Pbkdf2(der.octets(salt), positive(iterations), _prf(options), min(sizes[0], _MAX_KEY) if sizes else None)
 
 
 def algorithm_identifier(node: der.Node) -> tuple[str, der.Node | None]:
@@ -146,6 +152,7 @@ class _Pbkdf2:
     salt: bytes
     work: int
     digest: str
+    key_size: int | None
 
     def derive(self, password: str | None, size: int) -> bytes:
         return hashlib.pbkdf2_hmac(self.digest, _utf8(password), self.salt, self.work, size)
@@ -157,6 +164,7 @@ class _Scrypt:
     n: int
     r: int
     p: int
+    key_size: int | None = None
 
     @property
     def work(self) -> int:
@@ -254,7 +262,7 @@ def _read_cipher(algorithm: der.Node) -> tuple[_CipherFunction, int, bytes]:
 
 
 def _prf(options: list[der.Node]) -> str:
-    """PBKDF2's last, optional parameters: a key length, which the cipher tells anyway, and the HMAC."""
+    """Return the hash of PBKDF2's last, optional parameter."""
     for option in options:
         if option.tag == der.SEQUENCE:
             return hmac_digest(option)

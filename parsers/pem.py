@@ -74,7 +74,8 @@ def blocks(data: bytes) -> Iterator[Block]:
             raise Unreadable("truncated")
         at = end + len(end_line)
         yield _block(match[1].decode("ascii"), data[match.end() : end])
-    if data[at:].rstrip().rpartition(b"\n")[2].startswith(b"--"):
+    last_line = data[at:].rstrip().rpartition(b"\n")[2]
+    if last_line.startswith(_BEGIN) or (last_line.startswith(b"--") and _BEGIN.startswith(last_line)):
         raise Unreadable("truncated")
 
 

@@ -96,7 +96,7 @@ class _Mac:
     def verifies(self, password: str | None, content: bytes) -> bool:
         size = hashlib.new(self._digest).digest_size
         if self._kdf:
-            key = self._kdf.derive(password, size)
+            key = self._kdf.derive(password, self._kdf.key_size or size)
         else:
             key = pbe.derive_pkcs12(self._digest, pbe.MAC, password, self._salt, self.work, size)
         return hmac.compare_digest(hmac.digest(key, content, self._digest), self._expected)
@@ -150,7 +150,7 @@ class Pkcs12Parser:
 
     def sniff(self, head: bytes, _name: str) -> int:
         """A SEQUENCE that begins with the version, always 3, and a ContentInfo."""
-        return 90 if der.tags(head, 4) == b"\x30\x02\x30\x06" and b"\x02\x01\x03\x30" in head[:24] else 0
+        return 95 if der.tags(head, 4) == b"\x30\x02\x30\x06" and b"\x02\x01\x03\x30" in head[:24] else 0
 
     def parse(self, data: bytes, password: str | None, budget: Budget) -> Metadata:
         """Describe the keys' certificates, or the trusted ones where there is no key."""

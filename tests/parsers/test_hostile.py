@@ -285,7 +285,8 @@ class TestPropertyListTricks:
 
 class TestSize:
     MAGICS = (
-        b"", b"\0", b"\x30\x80", b"\x30\x83\x4a\xc0\x00\x30", b"\xfe\xed\xfe\xed\0\0\0\x02", b"\xce\xce\xce\xce\0\0\0\x02",
+        b"", b"\0", b"\x30\x80",
+        b"\x30\x83\x4a\xc0\x00\x30", b"\xfe\xed\xfe\xed\0\0\0\x02", b"\xce\xce\xce\xce\0\0\0\x02",
         b"\0\0\0\x01\0\0\0\x14", b"\0\0\0\x02\0\0\0\x14", b"-----BEGIN CERTIFICATE-----\n", b"{", b"bplist00",
         b"<?xml version='1.0'?>", b"U2FsdGVkX1", b"PK\x03\x04", b"\x30\x82\x01\x00\x02\x01\x03\x30",
     )  # fmt: skip
