@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint bench lock clean
 .DEFAULT_GOAL := test
 
 # Plain pip from the locked hashes: no compiler, no other tool. `--no-deps`
@@ -26,6 +26,9 @@ lint: $(VENV)/.ready  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.ready  ## the vault against two floors, in one run
+	$(BIN)/python -m benchmarks.run --rounds $(or $(ROUNDS),1)
 
 lock:  ## renew requirements.txt (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
