@@ -79,4 +79,49 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX secure_files_expiry ON secure_files(expires_at, id)",
         ),
     ),
+    Migration(
+        "0002_uploads_artifacts",
+        (
+            """CREATE TABLE uploads (
+                id {ID}, project_id {INT} NOT NULL, secret_digest TEXT NOT NULL UNIQUE, filename TEXT NOT NULL,
+                blob_id TEXT NOT NULL REFERENCES blobs(id), size {INT} NOT NULL, checksum TEXT NOT NULL,
+                uploader_id {INT} NOT NULL, created_at TEXT NOT NULL)""",
+            "CREATE INDEX uploads_newest ON uploads(project_id, id)",
+            "CREATE UNIQUE INDEX uploads_blob ON uploads(blob_id)",
+            """CREATE TABLE artifacts (
+                id {ID}, project_id {INT} NOT NULL, job_id {INT} NOT NULL REFERENCES jobs(id), file_type TEXT NOT NULL,
+                file_format TEXT NOT NULL, filename TEXT NOT NULL, blob_id TEXT NOT NULL REFERENCES blobs(id),
+                size {INT} NOT NULL, checksum TEXT NOT NULL, access TEXT NOT NULL, expires_at TEXT,
+                created_at TEXT NOT NULL, UNIQUE (job_id, file_type))""",
+            "CREATE INDEX artifacts_project ON artifacts(project_id, id)",
+            "CREATE INDEX artifacts_expiry ON artifacts(expires_at, id)",
+            "CREATE UNIQUE INDEX artifacts_blob ON artifacts(blob_id)",
+            # The pipeline at the head of a family of parents and children; nothing for the head itself.
+            "ALTER TABLE pipelines ADD COLUMN root_id {INT}",
+            """UPDATE pipelines SET root_id = (
+                WITH RECURSIVE above(id, parent_id) AS (
+                    SELECT p.id, p.parent_id FROM pipelines p WHERE p.id = pipelines.id
+                    UNION ALL SELECT p.id, p.parent_id FROM pipelines p JOIN above ON p.id = above.parent_id)
+                SELECT above.id FROM above WHERE above.parent_id IS NULL) WHERE parent_id IS NOT NULL""",
+            "CREATE INDEX pipelines_root ON pipelines(root_id, id)",
+            "CREATE INDEX jobs_name ON jobs(pipeline_id, name, id)",
+        ),
+    ),
+    Migration(
+        "0003_repositories",
+        (
+            """CREATE TABLE repositories (
+                project_id {INT} PRIMARY KEY REFERENCES projects(id), folder TEXT NOT NULL UNIQUE,
+                empty {INT} NOT NULL, created_at TEXT NOT NULL)""",
+            # Folders of deleted projects that are still to be removed from the disk.
+            "CREATE TABLE repository_removals (folder TEXT PRIMARY KEY, noted_at TEXT NOT NULL)",
+            # Facts of git objects: what is costly to find out and never changes.
+            """CREATE TABLE git_blobs (
+                project_id {INT} NOT NULL REFERENCES projects(id), blob_id TEXT NOT NULL, size {INT} NOT NULL,
+                sha256 TEXT NOT NULL, PRIMARY KEY (project_id, blob_id))""",
+            """CREATE TABLE git_last_commits (
+                project_id {INT} NOT NULL REFERENCES projects(id), path TEXT NOT NULL, commit_id TEXT NOT NULL,
+                last_commit_id TEXT NOT NULL, PRIMARY KEY (project_id, path, commit_id))""",
+        ),
+    ),
 )
