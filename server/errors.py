@@ -86,6 +86,7 @@ TABLE: dict[type[Exception], Callable[[Any], Answer]] = {
     vault.InsufficientScope: _scope,
     vault.Forbidden: _forbidden,
     vault.NotFound: _not_found,
+    vault.CannotCommit: lambda error: _plain(400, str(error)),
     vault.Conflict: lambda error: _plain(409, str(error)),
     vault.TooLarge: lambda error: _plain(413, error.message or "413 Request Entity Too Large"),
     vault.LimitExceeded: lambda error: (400, {"message": {"base": [str(error)]}}, {}),

@@ -4,7 +4,7 @@
     ├── Unauthenticated      no credential that is good (TokenExpired, TokenRevoked)
     ├── Forbidden            known, but not allowed (InsufficientScope)
     ├── NotFound             there is no such thing, or it is hidden from the caller
-    ├── Conflict             the state of the vault does not permit it
+    ├── Conflict             the state of the vault does not permit it (CannotCommit)
     ├── LimitExceeded        a count or a size is used up (TooLarge)
     ├── Invalid              a value that cannot be taken; carries the fields it is about
     ├── UnsafePath           a name that would climb out of its folder
@@ -65,6 +65,10 @@ class NotFound(VaultError):
 
 class Conflict(VaultError):
     """The request is well formed, but the present state does not permit it."""
+
+
+class CannotCommit(Conflict):
+    """A change that the repository, the branch or the file as it is does not take. The text is the reason shown."""
 
 
 class LimitExceeded(VaultError):
