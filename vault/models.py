@@ -150,7 +150,10 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """The envelope of one sealed object; `sealed` holds the stream itself when it lies in the row."""
+    """The envelope of one sealed object; `sealed` holds the stream itself when it lies in the row.
+
+    `owner` says in errors whose it is, where that is known: "secure file 12".
+    """
 
     id: str
     family: str
@@ -163,6 +166,7 @@ class Blob:
     commitment: bytes
     sealed: bytes | None
     created_at: str
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,22 @@ class SecureFile:
     created_at: str
     updated_at: str
     document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file attached to text; its secret is told once, to who sent it. The uploader's names are None once he is gone."""
+
+    id: int
+    project_id: int
+    filename: str
+    blob_id: str
+    size: int
+    checksum: str
+    uploader_id: int
+    uploader_name: str | None
+    uploader_username: str | None
+    created_at: str
 
 
 class Finding(Protocol):

@@ -12,12 +12,13 @@ from vault.catalog import secure_files as sql
 from vault.clock import now, today
 from vault.errors import BlobMissing, Invalid, LimitExceeded, NotFound, TooLarge, UnsafePath
 from vault.models import Listing, Page, Principal, Role, SecureFile
+from vault.storage import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vault.catalog.database import Database, Transaction
-    from vault.models import Finding, Inspect, Limits
+    from vault.models import Blob, Finding, Inspect, Limits
     from vault.storage import SealedBlob, SealedStorage
 
 FAMILY = "secure_files"
@@ -144,8 +145,8 @@ class SecureFiles:
         """Return a file, and its content when that lies in the catalog: two short reads. Raises as `content` does."""
         file = self.get(project_id, file_id)
         try:
-            blob = self._storage.envelope(file.blob_id)
-        except NotFound:
+            blob = self._envelope(file)
+        except BlobMissing:
             return file, None
         return file, None if blob.sealed is None else self._storage.read(blob)
 
@@ -154,12 +155,20 @@ class SecureFiles:
         file = self.get(project_id, file_id)
         while True:
             try:
-                return file, self._storage.read(self._storage.envelope(file.blob_id))
-            except (BlobMissing, NotFound):
+                return file, self._storage.read(self._envelope(file))
+            except BlobMissing:
                 # Replaced or deleted between the looks? Then nothing is damaged.
                 seen, file = file, self.get(project_id, file_id)
                 if file.blob_id == seen.blob_id:
                     raise
+
+    def _envelope(self, file: SecureFile) -> Blob:
+        owner = Owner(f"secure file {file.id}", FAMILY, file.project_id, file.size, file.checksum)
+        try:
+            return owner.claim(self._storage.envelope(file.blob_id))
+        except NotFound:
+            text = f"{owner.label}: the envelope of object {file.blob_id} is missing"
+            raise BlobMissing(text, blob_id=file.blob_id) from None
 
     def remove(self, project_id: int, file_id: int) -> None:
         """Delete a file; its key is erased in the same transaction. Raises `NotFound`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -19,7 +19,7 @@ from vault.catalog import blobs as sql
 from vault.crypto.envelope import STREAM, BlobIdentity, commitment, require_commitment
 from vault.crypto.keyring import WrappedKey
 from vault.crypto.streaming import OpeningReader, SealingWriter, open_bytes, seal_bytes
-from vault.errors import BlobMissing, Damaged, NotFound, Tampered, Truncated, Unavailable
+from vault.errors import BlobMissing, Damaged, NotFound, Tampered, Truncated, Unavailable, UnknownKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +54,33 @@ class SealedBlob:
     def checksum(self) -> str:
         """SHA-256 of the plaintext in hex."""
         return self.sha256.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What the row that an object belongs to says of it; `label` is its name in errors, such as "secure file 12"."""
+
+    label: str
+    family: str
+    project_id: int
+    size: int
+    checksum: str
+
+    def claim(self, blob: Blob) -> Blob:
+        """Return the envelope as this owner's.
+
+        Raises `Tampered` when it says otherwise. What it says itself it can only be opened with, but a row that was
+        changed to point at it would get a stranger's content.
+        """
+        if (blob.family, blob.project_id, blob.size, blob.sha256) != (
+            self.family,
+            self.project_id,
+            self.size,
+            self.checksum,
+        ):
+            where = f"{self.label}: object {blob.id} (key {blob.kek_id})"
+            raise Tampered(f"{where}: it is not the one that was stored", blob_id=blob.id, key_id=blob.kek_id)
+        return replace(blob, owner=self.label)
 
 
 class SealedStorage:
@@ -266,19 +293,19 @@ class _BlobReader(OpeningReader):
 
 @contextmanager
 def _naming(blob: Blob) -> Iterator[None]:
-    """Have damage that is found in the block name the object and its key, once, so that its text says where to look."""
+    """Have damage that is found in the block name owner, object and key, once, so that its text says where to look."""
+    whose = f"{blob.owner}: " if blob.owner else ""
     try:
         yield
+    except UnknownKey as error:
+        raise UnknownKey(f"{whose}{error}", key_id=error.key_id) from error
     except Damaged as error:
         if error.blob_id and error.key_id:
             raise
-        raise _located(error, blob) from error
+        raise type(error)(whose + _located(error, blob), blob_id=blob.id, key_id=blob.kek_id) from error
 
 
-def _located(error: Damaged, blob: Blob) -> Damaged:
-    """Return the same error naming the object and the key, so that the message says where to look."""
+def _located(error: Damaged, blob: Blob) -> str:
     if isinstance(error, BlobMissing):
-        text = f"object {blob.id} is missing from the store"
-    else:
-        text = f"object {blob.id} (key {blob.kek_id}): {error}"
-    return type(error)(text, blob_id=blob.id, key_id=blob.kek_id)
+        return f"object {blob.id} is missing from the store (key {blob.kek_id})"
+    return f"object {blob.id} (key {blob.kek_id}): {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -23,6 +24,8 @@ from tests.reliability.writers import Load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+log = logging.getLogger(__name__)
+
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "15"))
 SOON = 5.0
 
@@ -34,6 +37,9 @@ class Scene:
         self.server = server
         self.random = random.Random(20)
         self.load = Load(server.project(), writers=6, seed=3)
+        # One object that stays: beside a catalog that knows of none, the sweep removes none either.
+        kept = server.root.upload(server.project(), "kept", bytes(100_000))
+        assert kept.status == 201, kept
 
     def under_load(self) -> None:
         """Start the writers and let them work for a while of any length; they are in the middle of it then."""
@@ -45,7 +51,7 @@ class Scene:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with Server(tmp_path_factory.mktemp("kills") / "data") as server:
         yield Scene(server)
-        print(f"\nready after {[round(seconds, 2) for seconds in server.starts]} s")
+        log.info("ready after %s s", [round(seconds, 2) for seconds in server.starts])
 
 
 def kill_everything(server: Server) -> None:
