@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from server import forms
-from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES, SETTINGS
 from vault.errors import InsufficientScope, Unauthenticated
 from vault.models import Principal, Project, Role
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from aiohttp import web
+
+    from server.settings import Settings
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -30,7 +32,7 @@ class Endpoint:
 
     `job_token`: the token of a running job is a login here. `anonymous`: nobody may ask too (the project's
     visibility decides). `scopes`: besides `api`, what is enough for reading; `any_scope`: every token
-    will do, for reading and writing. `body_limit`: bytes of a body. `open`: nobody is asked who he is.
+    will do, for reading and writing. `body_limit`: how many bytes a body may have. `open`: nobody is asked who he is.
     """
 
     method: str
@@ -40,7 +42,7 @@ class Endpoint:
     anonymous: bool = False
     scopes: tuple[str, ...] = ("read_api",)
     any_scope: bool = False
-    body_limit: int = forms.BODY_LIMIT
+    body_limit: Callable[[Settings], int] = lambda _: forms.BODY_LIMIT
     open: bool = False
 
 
@@ -67,7 +69,7 @@ def guarded(endpoint: Endpoint) -> Handler:
 async def _authenticate(request: web.Request, endpoint: Endpoint) -> Principal | None:
     credential = _from_headers(request.headers, endpoint) or _from_values(request.query, endpoint)
     if credential is None and request.body_exists and request.method not in READING:
-        credential = _from_values(await forms.read(request, endpoint.body_limit), endpoint)
+        credential = _from_values(await forms.read(request, endpoint.body_limit(request.app[SETTINGS])), endpoint)
     if credential is None:
         if endpoint.anonymous and request.method in READING:
             return None

@@ -43,7 +43,8 @@ class QuietHandler(RequestHandler):
         message: str | None = None,  # noqa: ARG002 - aiohttp's signature; the text quotes the request
     ) -> web.StreamResponse:
         """Return the answer and close the connection, whose state is unknown."""
-        log.warning("refused a request of %s: %s", request.remote, type(exc).__name__)
+        if not isinstance(exc, ConnectionError):  # a client that went away was not refused
+            log.warning("refused a request of %s: %s", request.remote, type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
         text = "400 Bad Request" if status < 500 else "500 Internal Server Error"

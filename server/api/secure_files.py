@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from aiohttp import web
 
@@ -13,12 +13,14 @@ from server.app_keys import OFFLOAD, SERVICES, SETTINGS
 from server.downloads import whole_or_part
 from server.errors import json_answer
 from server.params import Check
-from server.settings import MIB
 from server.urls import API
 from vault.access import parse_id
 from vault.errors import NotFound
 from vault.models import Role
 from vault.secure_files import present
+
+if TYPE_CHECKING:
+    from server.settings import Settings
 
 COLLECTION = f"{API}/projects/{{id:[^/]+}}/secure_files"
 ONE = f"{COLLECTION}/{{secure_file_id:[^/]+}}"
@@ -41,6 +43,10 @@ def file_id(request: web.Request) -> int:
     if number is None:
         raise NotFound
     return number
+
+
+def _body_limit(settings: Settings) -> int:
+    return settings.secure_file_bytes + forms.MULTIPART_SLACK
 
 
 async def index(request: web.Request) -> web.Response:
@@ -93,8 +99,7 @@ async def download(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """Take a new file in; the answer has its metadata already."""
     found = await project(request, Role.MAINTAINER)
-    limit = request.app[SETTINGS].secure_file_bytes
-    check = Check(await forms.read(request, limit + forms.MULTIPART_SLACK))
+    check = Check(await forms.read(request, _body_limit(request.app[SETTINGS])))
     name = check.text("name", required=True)
     file = check.file("file")
     password = check.maybe_text("password")
@@ -110,8 +115,7 @@ async def update(request: web.Request) -> web.Response:
     number = file_id(request)
     files, offload = request.app[SERVICES].secure_files, request.app[OFFLOAD]
     await offload.read(files.get, found.id, number)
-    limit = request.app[SETTINGS].secure_file_bytes
-    check = Check(await forms.read(request, limit + forms.MULTIPART_SLACK))
+    check = Check(await forms.read(request, _body_limit(request.app[SETTINGS])))
     file, password = check.file("file"), check.maybe_text("password")
     check.done()
     return json_answer(present(await offload.call(files.replace, found.id, number, file.content, password)))
@@ -137,9 +141,9 @@ async def remove(request: web.Request) -> web.Response:
 
 ENDPOINTS = (
     Endpoint("GET", COLLECTION, index, job_token=True),
-    Endpoint("POST", COLLECTION, create, job_token=True, body_limit=6 * MIB),
+    Endpoint("POST", COLLECTION, create, job_token=True, body_limit=_body_limit),
     Endpoint("GET", ONE, show, job_token=True),
-    Endpoint("PUT", ONE, update, job_token=True, body_limit=6 * MIB),
+    Endpoint("PUT", ONE, update, job_token=True, body_limit=_body_limit),
     Endpoint("DELETE", ONE, remove, job_token=True),
     Endpoint("GET", f"{ONE}/download", download, job_token=True),
     Endpoint("POST", f"{ONE}/metadata", read_again, job_token=True),
