@@ -60,10 +60,11 @@ async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _keep_house(app: web.Application) -> None:
-    """Remove the bytes of deleted objects while serving; what fails is tried again at the next turn."""
+    """Do the vault's chores while serving; one that fails is tried again at the next turn."""
     while True:
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
-        try:
-            await app[OFFLOAD].call(app[SERVICES].storage.remove_noted)
-        except Exception:
-            log.exception("housekeeping failed; it is tried again in %s s", HOUSEKEEPING_SECONDS)
+        for chore in app[SERVICES].chores():
+            try:
+                await app[OFFLOAD].call(chore)
+            except Exception:
+                log.exception("a chore failed; it is tried again in %s s", HOUSEKEEPING_SECONDS)

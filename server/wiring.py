@@ -23,6 +23,8 @@ from vault.storage import SealedStorage
 from vault.tokens import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from server.settings import Settings
     from vault.catalog.database import Database
 
@@ -53,6 +55,10 @@ class Services:
         except VaultError as error:
             return f"the catalog does not answer: {error}"
         return ""
+
+    def chores(self) -> tuple[Callable[[], object], ...]:
+        """Return what has to be done again and again while serving: each quick, safe beside requests and processes."""
+        return (self.storage.remove_noted, self.secure_files.read_queued)
 
     def close(self) -> None:
         """Let go of children, threads and files."""

@@ -76,6 +76,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX secure_files_newest ON secure_files(project_id, id)",
             # Deleting a blob looks for who refers to it.
             "CREATE UNIQUE INDEX secure_files_blob ON secure_files(blob_id)",
+            """CREATE INDEX secure_files_unread ON secure_files(metadata_error, id)
+                WHERE metadata_error IS NOT NULL""",
             "CREATE INDEX secure_files_expiry ON secure_files(expires_at, id)",
         ),
     ),

@@ -30,6 +30,7 @@ READ_AGAIN = """UPDATE secure_files SET expires_at = :expires_at, metadata_error
     updated_at = :now, document = :document WHERE id = :id AND blob_id = :blob_id RETURNING *"""
 DELETE = "DELETE FROM secure_files WHERE id = :id AND project_id = :project RETURNING blob_id"
 DELETE_ALL = "DELETE FROM secure_files WHERE project_id = :project RETURNING blob_id"
+QUEUED = """SELECT id, project_id FROM secure_files WHERE metadata_error = 'queued' ORDER BY id LIMIT :limit"""
 UNREADABLE = "SELECT COUNT(*) AS n FROM secure_files WHERE metadata_error IS NOT NULL"
 # Everything a caller may read: as administrator, as member of the project or a group above it, as owner of the
 # namespace, or as a job of the one project.
