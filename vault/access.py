@@ -95,13 +95,19 @@ class Access:
 
     def group(self, principal: Principal, ref: str, needed: Role = Role.NONE) -> Namespace:
         """Return the group called `ref`, a number or a full path. Raises `NotFound("Group")`, `Forbidden`."""
-        group = self._named_group(ref)
-        role = self.group_role(principal, group)
-        if role < Role.GUEST and group.visibility is Visibility.PRIVATE:
-            raise NotFound("Group")
+        return self._reachable(principal, self._named_group(ref), needed, "Group")
+
+    def namespace(self, principal: Principal, namespace_id: int, needed: Role) -> Namespace:
+        """Return a group, or a user's own namespace. Raises `NotFound("Namespace")`, `Forbidden`."""
+        return self._reachable(principal, self._projects.namespace(namespace_id), needed, "Namespace")
+
+    def _reachable(self, principal: Principal, namespace: Namespace, needed: Role, what: str) -> Namespace:
+        role = self.group_role(principal, namespace)
+        if role < Role.GUEST and namespace.visibility is Visibility.PRIVATE:
+            raise NotFound(what)
         if role < needed:
             raise Forbidden
-        return group
+        return namespace
 
     def _named(self, ref: str) -> Project:
         if ref.lstrip("-").isdecimal() and "/" not in ref:

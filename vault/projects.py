@@ -204,7 +204,10 @@ class Projects:
         return Listing([project_of(row) for row in rows], total)
 
     def update(self, project: Project, changes: dict[str, Any]) -> Project:
-        """Change name, description, default branch, visibility or settings; keys that are not given stay."""
+        """Change name, description, default branch, visibility or settings; keys that are not given stay.
+
+        Raises `Invalid` for a name that is blank or too long.
+        """
         values = {
             "name": changes.get("name", project.name),
             "description": changes.get("description", project.description),
@@ -212,6 +215,7 @@ class Projects:
             "visibility": changes.get("visibility", project.visibility),
             "settings": json.dumps({**project.settings, **changes.get("settings", {})}),
         }
+        _check_name(values["name"], project.path)
         return project_of(self._db.write(lambda tx: tx.query(sql.UPDATE_PROJECT, id=project.id, **values))[0])
 
     def delete(self, project_id: int) -> None:

@@ -63,6 +63,11 @@ async def _members(request: web.Request, source: Source, *, inherited: bool) -> 
     return await request.app[OFFLOAD].read(services.access.members, source.kind, source.id)
 
 
+async def _direct_level(request: web.Request, source: Source, user_id: int) -> Role | None:
+    direct = await _members(request, source, inherited=False)
+    return next((member.access_level for member in direct if member.user.id == user_id), None)
+
+
 async def index(request: web.Request, *, resolve: Callable[..., Awaitable[Source]], inherited: bool) -> web.Response:
     """List members."""
     source = await resolve(request, Role.GUEST)
@@ -94,11 +99,13 @@ async def put(request: web.Request, *, resolve: Callable[..., Awaitable[Source]]
         raise Forbidden
     services, offload = request.app[SERVICES], request.app[OFFLOAD]
     user = await offload.read(services.people.get, user_id or 0)
-    known = {member.user.id for member in await _members(request, source, inherited=False)}
-    if new and user.id in known:
+    known = await _direct_level(request, source, user.id)
+    if new and known is not None:
         raise Conflict("Member already exists")
-    if not new and user.id not in known:
+    if not new and known is None:
         raise NotFound
+    if known is not None and known > source.role:
+        raise Forbidden
     until = expires_at.isoformat() if expires_at else None
     await offload.call(services.access.put_member, source.kind, source.id, user, Role(level), until)
     members = await _members(request, source, inherited=False)
@@ -111,6 +118,8 @@ async def remove(request: web.Request, *, resolve: Callable[..., Awaitable[Sourc
     wanted = parse_id(request.match_info["user_id"]) or 0
     leaving = wanted == principal(request).user.id
     source = await resolve(request, Role.GUEST if leaving else Role.MAINTAINER)
+    if (await _direct_level(request, source, wanted) or Role.NONE) > source.role:
+        raise Forbidden
     await request.app[OFFLOAD].call(request.app[SERVICES].access.remove_member, source.kind, source.id, wanted)
     return web.Response(status=204)
 

@@ -10,7 +10,6 @@ from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
 from server.errors import BadRequest, json_answer
 from server.params import Check
 from server.urls import API, base_url
-from vault.errors import Forbidden
 from vault.models import Namespace, Project, Role, Visibility
 from vault.projects import check_default_branch
 
@@ -111,14 +110,14 @@ async def create(request: web.Request) -> web.Response:
     check.done()
     if not name and not path:
         raise BadRequest("name, path are missing, at least one parameter must be provided")
-    services = request.app[SERVICES]
+    projects, access = request.app[SERVICES].projects, request.app[SERVICES].access
 
     def work() -> dict[str, Any]:
-        made = services.projects.create(
+        made = projects.create(
             caller,
             name,
             path,
-            namespace=_namespace(request, caller, namespace_id),
+            namespace=access.namespace(caller, namespace_id, Role.DEVELOPER) if namespace_id is not None else None,
             visibility=Visibility(visibility or Visibility.PRIVATE),
             description=description,
             default_branch=check_default_branch(branch),
@@ -126,16 +125,6 @@ async def create(request: web.Request) -> web.Response:
         return present(request, made, caller)
 
     return json_answer(await request.app[OFFLOAD].call(work), 201)
-
-
-def _namespace(request: web.Request, caller: Principal, namespace_id: int | None) -> Namespace | None:
-    if namespace_id is None:
-        return None
-    services = request.app[SERVICES]
-    namespace = services.projects.namespace(namespace_id)
-    if services.access.group_role(caller, namespace) < Role.DEVELOPER:
-        raise Forbidden
-    return namespace
 
 
 async def update(request: web.Request) -> web.Response:
