@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import jks
@@ -62,7 +63,7 @@ class UberParser:
         budget.afford(_iterations(data))
         if password is None:
             raise Unreadable("password_missing")
-        if find_spec("twofish") is None:
+        if not _has_twofish():
             raise Unreadable("unsupported")
         found = _opened(jks.UberKeyStore.loads, data, password)
         return describe_entries([entry_of(raw) for raw in found], budget)
@@ -81,6 +82,16 @@ class BcfksParser:
         """Say that it cannot be read."""
         der.load(data)
         raise Unreadable("unsupported")
+
+
+@cache
+def _has_twofish() -> bool:
+    """Tell whether pyjks can decrypt: the package needs a compiler to install and does not load on Python 3.12."""
+    try:
+        import_module("twofish")
+    except ImportError:
+        return False
+    return True
 
 
 def _may_be_uber(data: bytes) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import plistlib
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -138,3 +140,15 @@ class TestPasswords:
         assert read_here("x.p12", data).error is None
         assert read_here("x.p12", data, "").error is None
         assert read_here("x.p12", data, "foo").error == "password_wrong"
+
+
+class TestUber:
+    def test_is_read_where_twofish_is_installed(self) -> None:
+        """Elsewhere the reason says that no password would help."""
+        found = read_here("bc.uber", (CORPUS / "bc.uber").read_bytes(), "secret")
+
+        if find_spec("twofish") is None or sys.version_info >= (3, 12):
+            assert found.error == "unsupported"
+        else:
+            assert found.metadata is not None
+            assert {entry["alias"] for entry in found.metadata["entries"]} == {"bouncy", "root"}
