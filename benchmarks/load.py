@@ -166,7 +166,7 @@ class Caller:
         status, size, _ = self._link.request(f"GET {self._files[number % len(self._files)]}/download")
         return status == 200 and size == len(self._data)
 
-    def _list(self, _: int) -> bool:
+    def _list(self, _number: int) -> bool:
         status, size, _ = self._link.request(
             f"GET /api/v4/projects/{self._target.projects[0]}/secure_files?per_page=100"
         )
