@@ -29,6 +29,8 @@ STATUSES = (
     "manual",
     "scheduled",
 )
+# Columns of a pipeline that queries need and nobody is told of.
+CATALOG_ONLY = frozenset(("fixed_status", "root_id"))
 ENDED = frozenset(("success", "failed", "canceled", "skipped"))
 
 
@@ -187,4 +189,4 @@ def _check_status(status: str | None) -> None:
 
 
 def _pipeline(row: Row) -> Pipeline:
-    return Pipeline(**{key: value for key, value in row.items() if key != "fixed_status"})
+    return Pipeline(**{key: value for key, value in row.items() if key not in CATALOG_ONLY})
