@@ -72,7 +72,7 @@ class Pool:
     @property
     def processes(self) -> list[int]:
         """The process ids of the children there are just now."""
-        return [seat.process for seat in self._all if seat.process is not None]
+        return [process for seat in self._all if (process := seat.process) is not None]
 
     def inspect(self, name: str, data: bytes, password: str | None = None) -> Inspection:
         """Say what a file holds; blocks. Never raises on account of the file.
@@ -131,7 +131,8 @@ class _Seat:
 
     @property
     def process(self) -> int | None:
-        return self._child.pid if self._child else None
+        child = self._child  # another thread may be replacing it
+        return child.pid if child else None
 
     def inspect(self, name: str, data: bytes, password: str | None) -> Inspection:
         child = self._ready()
