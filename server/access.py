@@ -32,7 +32,8 @@ class Endpoint:
 
     `job_token`: the token of a running job is a login here. `anonymous`: nobody may ask too (the project's
     visibility decides). `scopes`: besides `api`, what is enough for reading; `any_scope`: every token
-    will do, for reading and writing. `body_limit`: how many bytes a body may have. `open`: nobody is asked who he is.
+    will do, for reading and writing. `body_limit`: how many bytes a body may have. `streams`: the body is a file too
+    large to look for a token in. `open`: nobody is asked who he is.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Endpoint:
     scopes: tuple[str, ...] = ("read_api",)
     any_scope: bool = False
     body_limit: Callable[[Settings], int] = lambda _: forms.BODY_LIMIT
+    streams: bool = False
     open: bool = False
 
 
@@ -68,7 +70,7 @@ def guarded(endpoint: Endpoint) -> Handler:
 
 async def _authenticate(request: web.Request, endpoint: Endpoint) -> Principal | None:
     credential = _from_headers(request.headers, endpoint) or _from_values(request.query, endpoint)
-    if credential is None and request.body_exists and request.method not in READING:
+    if credential is None and not endpoint.streams and request.body_exists and request.method not in READING:
         credential = _from_values(await forms.read(request, endpoint.body_limit(request.app[SETTINGS])), endpoint)
     if credential is None:
         if endpoint.anonymous and request.method in READING:

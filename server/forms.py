@@ -134,11 +134,11 @@ def _urlencoded(body: bytes) -> Values:
 async def _multipart(request: web.Request, limit: int) -> Values:
     parts: list[tuple[str, Any]] = []
     content: bytearray | None = None
-    with _parser(request) as parser:
+    with parser_for(request) as parser:
         async for data in chunks(request, limit):
             if parser.closed:
                 continue
-            for event in _events(parser, data):
+            for event in events(parser, data):
                 if isinstance(event, (bytes, bytearray)):
                     assert content is not None
                     content += event
@@ -146,11 +146,12 @@ async def _multipart(request: web.Request, limit: int) -> Values:
                 elif event is not None:
                     content = bytearray()
                     parts.append((event.name, _part(event.filename, content)))
-        _finish(parser)
+        finish(parser)
     return gathered((name, _text(name, part)) for name, part in parts)
 
 
-def _parser(request: web.Request) -> PushMultipartParser:
+def parser_for(request: web.Request) -> PushMultipartParser:
+    """Return the parser of the request's multipart body. Raises `BadRequest` when it names no usable boundary."""
     _, options = parse_options_header(request.headers.get("Content-Type", ""))
     boundary = options.get("boundary", "")
     try:
@@ -159,14 +160,15 @@ def _parser(request: web.Request) -> PushMultipartParser:
         raise BadRequest("invalid multipart body: no usable boundary") from error
 
 
-def _events(parser: PushMultipartParser, data: bytes) -> Iterable[Any]:
+def events(parser: PushMultipartParser, data: bytes) -> Iterable[Any]:
+    """Yield what a piece of the body holds: the head of a part, bytes of it, None at its end. Raises `BadRequest`."""
     try:
         yield from parser.parse(data)
     except (MultipartError, UnicodeError, LookupError, AssertionError) as error:
         raise BadRequest(f"invalid multipart body: {type(error).__name__}") from error
 
 
-def _finish(parser: PushMultipartParser) -> None:
+def finish(parser: PushMultipartParser) -> None:
     """Refuse a body without its closing boundary: what came may be half a file."""
     try:
         parser.close()
@@ -184,9 +186,12 @@ def _check_text(part: UploadedFile | bytearray, content: bytearray) -> None:
 
 
 def _text(name: str, part: UploadedFile | bytearray) -> UploadedFile | str:
-    if isinstance(part, UploadedFile):
-        return part
+    return part if isinstance(part, UploadedFile) else decoded(name, part)
+
+
+def decoded(name: str, content: bytearray) -> str:
+    """Return the text of the field `name`. Raises `BadRequest` when it is none."""
     try:
-        return part.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadRequest(f"{name} is invalid") from error

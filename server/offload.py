@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -26,8 +27,19 @@ class Offload:
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread: anything that writes, seals, opens or parses."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(work, *args, **kwargs))
+        return await self.start(work, *args, **kwargs)
+
+    def start(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Begin `work` in a thread and return at once; cancelling the future does not end what has begun."""
+        return asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *args, **kwargs))
+
+    async def to_end(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` in a thread; who is cancelled meanwhile leaves when it has ended, so nobody cleans up early."""
+        job = self.start(work, *args, **kwargs)
+        try:
+            return await asyncio.shield(job)
+        finally:
+            await ended(job)
 
     async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` that only reads a few rows of the catalog: here when reads are quick, else in a thread."""
@@ -38,3 +50,12 @@ class Offload:
     def close(self) -> None:
         """Wait for running work and take no more."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+async def ended(job: asyncio.Future[T]) -> None:
+    """Wait for a job's end, however it ends, and however often the waiting is cancelled."""
+    while not job.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([job])
+    if not job.cancelled():
+        job.exception()  # looked at, so that asyncio does not complain of an error that nobody saw

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vault.errors import Invalid
+from vault.models import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,8 @@ class Settings:
     root_token: str = setting("", "the administrator's token at the first start; empty: a new one, printed once")
     secure_file_bytes: int = setting(5 * MIB, "secure files of this many bytes and more are refused")
     secure_files_per_project: int = setting(100, "secure files a project may hold")
+    upload_bytes: int = setting(100 * MIB, "Markdown uploads of more than this many bytes are refused")
+    upload_role: str = setting("none", "least role that may upload: none (who sees the project), guest, ... owner")
     workers: int = setting(1, "processes that serve; each may use a core")
     threads: int = setting(16, "threads that serve blocking work")
     parser_children: int = setting(2, "child processes that read uploaded files")
@@ -59,6 +62,13 @@ class Settings:
     def alone(self) -> bool:
         """Say whether no other server can share the catalog or the blobs: both lie in the data folder."""
         return not self.database and not self.blobs
+
+    def least_upload_role(self) -> Role:
+        """Return the role that an upload needs. Raises `Invalid`."""
+        try:
+            return Role[self.upload_role.upper()]
+        except KeyError as error:
+            raise Invalid("upload_role", f"has to be one of {', '.join(role.name.lower() for role in Role)}") from error
 
     def keyring_path(self) -> Path:
         """Return where the keyring file lies when it is one."""

@@ -21,6 +21,7 @@ from vault.projects import Projects
 from vault.secure_files import SecureFiles
 from vault.storage import SealedStorage
 from vault.tokens import Tokens
+from vault.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ class Services:
     access: Access
     pipelines: Pipelines
     secure_files: SecureFiles
+    uploads: Uploads
 
     @property
     def reads_are_quick(self) -> bool:
@@ -130,6 +132,7 @@ def _source(settings: Settings) -> str:
 
 
 def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Services:
+    settings.least_upload_role()
     storage = SealedStorage(keyring, open_blobs(settings.blobs_url()), database)
     parsers = Pool(settings.parser_children)
     tokens = Tokens(database, keyring.derive("tokens"))
@@ -137,7 +140,9 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Servi
     pipelines = Pipelines(database, tokens.digest)
     limits = Limits(settings.secure_file_bytes, settings.secure_files_per_project)
     secure_files = SecureFiles(database, storage, parsers.inspect, limits)
+    uploads = Uploads(database, storage, tokens.digest)
     projects.on_delete(secure_files.forget_project)
+    projects.on_delete(uploads.forget_project)
     projects.on_delete(pipelines.forget_project)
     return Services(
         database=database,
@@ -149,4 +154,5 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Servi
         access=Access(database, projects),
         pipelines=pipelines,
         secure_files=secure_files,
+        uploads=uploads,
     )

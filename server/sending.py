@@ -1,0 +1,143 @@
+"""Downloads of any size: small ones are opened whole before the status line, large ones leave in pieces.
+
+Damage that shows once an answer has begun breaks the connection off: no half file gets a proper end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+from server.app_keys import OFFLOAD, REQUEST_ID
+from server.downloads import HEADERS, asked_span, disposition, matches
+from server.offload import ended
+from vault.contents import WHOLE_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from server.offload import Offload
+
+    Piece = bytes | bytearray
+
+log = logging.getLogger("secure_files.server")
+
+OCTETS = "application/octet-stream"
+IDLE_SECONDS = 60.0
+"""A client that takes nothing for so long is given up."""
+
+
+class Source(Protocol):
+    """Bytes that can be sent. `read` and `pieces` block; the rest is known."""
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes there are."""
+
+    @property
+    def tag(self) -> str:
+        """Return a name of their state, another wherever a byte is."""
+
+    @property
+    def ranges(self) -> bool:
+        """Say whether a part can be had without the rest."""
+
+    def read(self, start: int, stop: int) -> Piece:
+        """Return the bytes from `start` up to `stop`, verified."""
+
+    def pieces(self, start: int, stop: int) -> Iterator[Piece]:
+        """Yield the same in pieces, most damage raised before the first."""
+
+
+async def send(
+    request: web.Request, source: Source, name: str, *, content_type: str = OCTETS, kind: str = "attachment"
+) -> web.StreamResponse:
+    """Answer with the bytes: 200, 206 for one range, 416 for a range outside, 304 when the client has them.
+
+    HEAD and 304 open nothing. Raises what `source` raises as long as nothing has been sent.
+    """
+    headers = {**HEADERS, "Content-Disposition": disposition(name, kind), "ETag": f'"{source.tag}"'}
+    headers["Accept-Ranges"] = "bytes" if source.ranges else "none"
+    if matches(request.headers.get("If-None-Match", ""), source.tag):
+        return web.Response(status=304, headers=headers)
+    headers["Content-Type"] = content_type
+    if request.method == "HEAD":
+        return web.Response(headers={**headers, "Content-Length": str(source.size)})
+    span = asked_span(request.headers, source.size, source.tag) if source.ranges else None
+    if span is None:
+        return await _answer(request, source, 0, source.size, web.StreamResponse(headers=headers))
+    if span.start >= span.end:
+        del headers["Content-Type"]
+        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{source.size}"})
+    headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{source.size}"
+    return await _answer(request, source, span.start, span.end, web.StreamResponse(status=206, headers=headers))
+
+
+async def _answer(
+    request: web.Request, source: Source, start: int, stop: int, response: web.StreamResponse
+) -> web.StreamResponse:
+    offload = request.app[OFFLOAD]
+    if stop - start <= WHOLE_LIMIT:
+        body = await offload.call(source.read, start, stop)
+        return web.Response(body=body, status=response.status, headers=response.headers)
+    pieces = _Ahead(offload, source.pieces(start, stop))
+    try:
+        piece = await pieces.next()
+        response.content_length = stop - start
+        return await _stream(request, response, piece, pieces)
+    finally:
+        await pieces.close()
+
+
+async def _stream(
+    request: web.Request, response: web.StreamResponse, piece: Piece | None, pieces: _Ahead
+) -> web.StreamResponse:
+    await response.prepare(request)
+    try:
+        while piece is not None:
+            pieces.prefetch()
+            async with asyncio.timeout(IDLE_SECONDS):
+                await response.write(piece)
+            piece = await pieces.next()
+        await response.write_eof()
+    except ConnectionError:
+        log.info("%s: the client went away", request[REQUEST_ID])
+    except Exception as error:
+        log.exception("%s: broken off while sending: %s", request[REQUEST_ID], type(error).__name__)
+        _break_off(request)
+    return response
+
+
+def _break_off(request: web.Request) -> None:
+    """Reset the connection: a client must not take what it got for the whole."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+class _Ahead:
+    """Takes pieces from a blocking iterator, the next one while the last is being sent."""
+
+    def __init__(self, offload: Offload, pieces: Iterator[Piece]) -> None:
+        self._offload = offload
+        self._pieces = pieces
+        self._job: asyncio.Future[Piece | None] | None = None
+
+    def prefetch(self) -> None:
+        """Begin to make the next piece."""
+        self._job = self._offload.start(next, self._pieces, None)
+
+    async def next(self) -> Piece | None:
+        """Return the next piece, None after the last."""
+        job = self._job or self._offload.start(next, self._pieces, None)
+        self._job = job
+        piece = await asyncio.shield(job)
+        self._job = None
+        return piece
+
+    async def close(self) -> None:
+        """Wait until the iterator is not in use."""
+        if self._job is not None:
+            await ended(self._job)

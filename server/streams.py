@@ -1,0 +1,181 @@
+"""Multipart bodies whose file is too large for memory: its bytes are sealed as they come, and none is spooled."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from server import forms
+from server.app_keys import OFFLOAD
+from server.errors import BadRequest
+from server.forms import KIB, Values
+from server.offload import ended
+from vault.errors import TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from aiohttp import web
+
+    from server.offload import Offload
+    from vault.storage import BlobWriter
+
+    Begin = Callable[[Values, str], Awaitable[BlobWriter]]
+
+PIECE = 256 * KIB
+SMALL = 64 * KIB
+FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """All parameters of a request, and the file part whose bytes went to `writer`."""
+
+    values: Values
+    filename: str
+    writer: BlobWriter
+
+
+@asynccontextmanager
+async def received(request: web.Request, limit: int, begin: Begin) -> AsyncIterator[Received]:
+    """Take in a request whose multipart body has a part `file` of up to `limit` bytes.
+
+    `begin(values so far, file name)` returns the writer when the part begins; whoever wants to keep what it was given
+    calls its `finish` inside the block. Leaving the block otherwise keeps nothing. Raises `BadRequest`, `TooLarge`.
+    """
+    body = _Body(request, limit, begin)
+    try:
+        yield await body.read()
+    finally:
+        await body.close()
+
+
+class _Body:
+    """One multipart body being read."""
+
+    def __init__(self, request: web.Request, limit: int, begin: Begin) -> None:
+        self._request = request
+        self._limit = limit
+        self._begin = begin
+        self._pairs: list[tuple[str, Any]] = []
+        self._size = 0
+        self._name = ""
+        self._text: bytearray | None = None
+        self._pipe: _Pipe | None = None
+        self._into_pipe = False
+
+    async def read(self) -> Received:
+        """Read to the closing boundary. Raises `BadRequest` when there is none, or no file."""
+        if self._request.content_type != "multipart/form-data":
+            self._pairs = list((await forms.read(self._request)).items())
+        else:
+            await self._read_parts()
+        values = self._values()
+        if self._pipe is None:
+            raise BadRequest(f"{FILE} is {'missing' if values.get(FILE) is None else 'invalid'}")
+        await self._pipe.flush()
+        return Received(values, self._pipe.filename, self._pipe.writer)
+
+    async def close(self) -> None:
+        """Let go of the writer, once it is not in use."""
+        if self._pipe is not None:
+            await self._pipe.close()
+
+    def _values(self) -> Values:
+        return {**forms.gathered(self._request.query.items()), **forms.gathered(self._pairs)}
+
+    async def _read_parts(self) -> None:
+        with forms.parser_for(self._request) as parser:
+            async for data in self._chunks():
+                for event in () if parser.closed else forms.events(parser, data):
+                    await self._take(event)
+            forms.finish(parser)
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for data in forms.chunks(self._request, self._limit + forms.MULTIPART_SLACK):
+                yield data
+        except TooLarge as error:
+            raise self._too_large() from error
+
+    async def _take(self, event: Any) -> None:
+        if event is None:
+            self._end_part()
+        elif not isinstance(event, (bytes, bytearray)):
+            await self._begin_part(event.name, event.filename)
+        elif self._into_pipe:
+            assert self._pipe is not None
+            self._size += len(event)
+            if self._size > self._limit:
+                raise self._too_large()
+            await self._pipe.write(event)
+        elif self._text is not None:
+            self._text += event
+            if len(self._text) > forms.TEXT_LIMIT:
+                raise BadRequest(f"a form field is longer than {forms.TEXT_LIMIT} bytes")
+
+    async def _begin_part(self, name: str, filename: str | None) -> None:
+        if filename is None:
+            self._name, self._text = name, bytearray()
+        elif name == FILE:
+            if self._pipe is not None:
+                raise BadRequest(f"{FILE} is given twice")
+            writer = await self._begin(self._values(), filename)
+            self._pipe = _Pipe(self._request.app[OFFLOAD], writer, filename)
+            self._into_pipe = True
+        # A file part of another name is read past: python-gitlab sends an empty `avatar` along.
+
+    def _end_part(self) -> None:
+        if self._text is not None:
+            self._pairs.append((self._name, forms.decoded(self._name, self._text)))
+        self._into_pipe, self._text = False, None
+
+    def _too_large(self) -> TooLarge:
+        told = self._request.content_length
+        size = f"the request has {told} bytes" if told else f"more than {self._limit} bytes came"
+        return TooLarge(
+            self._limit, f"file size has reached maximum size limit: {self._limit} bytes may be sent, and {size}"
+        )
+
+
+class _Pipe:
+    """Hands bytes to a writer in a thread, some at a time, while the next are received."""
+
+    def __init__(self, offload: Offload, writer: BlobWriter, filename: str) -> None:
+        self.writer = writer
+        self.filename = filename
+        self._offload = offload
+        self._held = bytearray()
+        self._job: asyncio.Future[None] | None = None
+
+    async def write(self, data: bytes | bytearray) -> None:
+        """Take `data`; waits while the writer is a piece behind."""
+        self._held += data
+        if len(self._held) >= PIECE:
+            await self._hand_on()
+
+    async def flush(self) -> None:
+        """Have everything written."""
+        if self._job is None and len(self._held) <= SMALL:
+            # A writer keeps so little in memory: not worth a thread.
+            self.writer.write(self._held)
+            return
+        await self._hand_on()
+        await self._settled()
+
+    async def close(self) -> None:
+        """Leave the writer's block when nobody writes any more."""
+        if self._job is not None:
+            await ended(self._job)
+        await self._offload.to_end(self.writer.__exit__, None, None, None)
+
+    async def _hand_on(self) -> None:
+        await self._settled()
+        self._job = self._offload.start(self.writer.write, self._held)
+        self._held = bytearray()
+
+    async def _settled(self) -> None:
+        if self._job is not None:
+            await asyncio.shield(self._job)

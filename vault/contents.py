@@ -1,0 +1,63 @@
+"""A stored file on its way out: what is told of it before anything is opened, and the two ways to its bytes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vault.errors import BlobMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vault.crypto.streaming import OpeningReader
+    from vault.storage import SealedStorage
+
+WHOLE_LIMIT = 16 * 1024 * 1024
+"""Up to this many bytes are opened before the first is handed on, so that damage is an error and no half answer."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of one object, `size` of them, whose `tag` is another wherever a byte is.
+
+    Making one opens nothing. Any range can be had.
+    """
+
+    storage: SealedStorage
+    blob_id: str
+    size: int
+    tag: str
+    ranges = True
+
+    def read(self, start: int, stop: int) -> bytes | bytearray:
+        """Return the bytes from `start` up to `stop`, verified. Raises `Damaged`, `UnknownKey`, `NotFound`."""
+        with self._unless_deleted():
+            if (start, stop) == (0, self.size):
+                return self.storage.read(self.storage.envelope(self.blob_id))
+            return b"".join(self._reader().pieces(start, stop))
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes | bytearray]:
+        """Yield the same in pieces; most damage is raised before the first of them."""
+        reader = self.open()
+        with self._unless_deleted():
+            reader.check_ends()
+            yield from reader.pieces(start, stop)
+
+    def open(self) -> OpeningReader:
+        """Return a seekable reader of the object. Raises `Damaged`, `UnknownKey`, `NotFound` once it is deleted."""
+        with self._unless_deleted():
+            return self._reader()
+
+    def _reader(self) -> OpeningReader:
+        return self.storage.open(self.storage.envelope(self.blob_id))
+
+    @contextmanager
+    def _unless_deleted(self) -> Iterator[None]:
+        """Have an object that was deleted between two looks be missing, not damaged."""
+        try:
+            yield
+        except BlobMissing:
+            self.storage.envelope(self.blob_id)
+            raise
