@@ -55,6 +55,7 @@ def parser(argv: list[str]) -> argparse.ArgumentParser:
             help=command.about,
             description=command.about.capitalize() + ".",
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # `--password hunter2` is not to be taken for --password-env
         )
         if command.name == asked:
             module = import_module(command.module)

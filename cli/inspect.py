@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cli.environment import secret
 from cli.main import say
-from cli.tables import printable
+from cli.tables import as_json, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ EXAMPLES
 EXIT STATUS
   0  the file was read
   1  it could not be read; the reason code says why
-  2 an option is wrong; 5 there is no such file
+  2 an option is wrong; 5 the file is not there, or is none
 """
 
 
@@ -39,10 +39,12 @@ def register(sub: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what was found; 1 when the file could not be read."""
+    from parsers.interface import MAX_SIZE
     from parsers.isolated import Pool
 
     password = secret(options.password_env)
-    data = options.file.read_bytes()
+    with options.file.open("rb") as file:
+        data = file.read(MAX_SIZE + 1)  # a byte more is enough to be told that it is too large
     pool = Pool(1)
     try:
         found = pool.inspect(options.file.name, data, password)
@@ -50,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         pool.close()
     facts = {"kind": found.kind, "expires_at": found.expires_at, "metadata": found.metadata, "error": found.error}
     if options.format == "json":
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(as_json(facts))
     else:
         _print_text(facts)
     if found.error:

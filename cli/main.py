@@ -5,11 +5,14 @@ Results go to stdout; everything else goes to stderr with the program's name, in
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cli import parser
+from cli.tables import printable
 from vault import errors
 
 if TYPE_CHECKING:
@@ -23,33 +26,47 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (errors.VaultError, 5),
     (OSError, 5),
 )
+# What a shell says of a command that a signal ended: 128 and the signal's number.
+KILLED_BY_INTERRUPT = 130
+KILLED_BY_PIPE = 141
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     options = parser(list(argv)).parse_args(argv)
+    status = KILLED_BY_PIPE
     try:
-        status: int = options.run(options)
+        status = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing is wrong, and nothing more can be said.
+        # The reader of our output went away (`| head`). What the command had found out by then stands.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
-        return 130
+        return KILLED_BY_INTERRUPT
     except tuple(kind for kind, _ in EXIT_CODES) as error:
-        say(str(error))
+        say(_told(error))
         return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     return status
 
 
 def say(text: str) -> None:
     """Tell the person at the terminal something that is not the result."""
-    print(f"secure-files: {text}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # who closed stderr does not want to know
+        print(f"secure-files: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def _told(error: Exception) -> str:
+    """Return an error's text; the system's errors without their number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def run() -> None:
     """Enter from the installed command."""
+    # A name that the terminal's encoding lacks is shown as an escape; it is no reason to fail.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
 
 

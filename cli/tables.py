@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[
         ]
         lines.append("  ".join(parts).rstrip())
     return "\n".join(lines)
+
+
+def as_json(value: object) -> str:
+    """Return indented JSON in ASCII: the same in every locale, and nothing in it can steer a terminal."""
+    return json.dumps(value, indent=2)
 
 
 def printable(text: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from datetime import date
 from typing import TYPE_CHECKING
 
 from cli import options as shared
 
 if TYPE_CHECKING:
-    import argparse
+    from vault.models import User
+    from vault.people import People
 
 EPILOG = """\
 The token is the only thing on stdout, and is not shown again.
@@ -22,6 +24,14 @@ EXIT STATUS
 """
 
 
+def day(text: str) -> date:
+    """Read a date such as 2027-01-31."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2027-01-31") from None
+
+
 def register(sub: argparse.ArgumentParser) -> None:
     """Declare the options."""
     sub.epilog = EPILOG
@@ -29,28 +39,31 @@ def register(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--user", default="root", help="username it stands for (default root)")
     sub.add_argument("--name", default="command line", help="what it is called in lists")
     sub.add_argument("--scopes", default="api", help="comma-separated: api, read_api, read_user, read_repository, ...")
-    sub.add_argument(
-        "--expires-at", type=date.fromisoformat, default=None, metavar="DATE", help="last day is before it"
-    )
+    sub.add_argument("--expires-at", type=day, metavar="DATE", help="it is refused from this day on, in UTC")
     shared.add_settings(sub)
 
 
 def run(options: argparse.Namespace) -> int:
     """Make the token and print it."""
     from server.wiring import open_services
-    from vault.errors import NotFound, Unavailable
-    from vault.models import Page
 
+    scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
     services = open_services(shared.load(options))
     try:
-        users = services.people.find(Page(), username=options.user).rows
-        if not users:
-            raise Unavailable(f"there is no user called {options.user}")
-        scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
-        _, secret = services.tokens.create(users[0], options.name, scopes, options.expires_at)
-    except NotFound as error:
-        raise Unavailable(str(error)) from error
+        user = _user(services.people, options.user)
+        _, secret = services.tokens.create(user, options.name, scopes, options.expires_at)
     finally:
         services.close()
     print(secret)
     return 0
+
+
+def _user(people: People, username: str) -> User:
+    from vault.errors import Unavailable
+    from vault.models import Page
+
+    # An empty name, such as a variable that is not set, would find everybody.
+    found = people.find(Page(), username=username).rows if username else []
+    if not found:
+        raise Unavailable(f"there is no user called {username!r}")
+    return found[0]
