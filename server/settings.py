@@ -35,6 +35,7 @@ class Settings:
     port: int = setting(8080, "port to listen on; 0 takes a free one")
     database: str = setting("", "URL of the catalog; empty: SQLite in the data folder")
     blobs: str = setting("", "URL of the blob store; empty: files in the data folder")
+    repositories: str = setting("", "folder of the git repositories; empty: repositories in the data folder")
     external_url: str = setting("", "address that clients use, for links; empty: the one in their request")
     keyring: str = setting("", "file that holds the master keys; empty: keys/keyring.json in the data folder")
     keyring_json: str = setting("", "the keyring itself as JSON, instead of a file")
@@ -58,6 +59,10 @@ class Settings:
     def blobs_url(self) -> str:
         """Return the blob store's URL."""
         return self.blobs or str(self.data.absolute() / "blobs")
+
+    def repositories_path(self) -> Path:
+        """Return the folder of the git repositories."""
+        return Path(self.repositories) if self.repositories else self.data.absolute() / "repositories"
 
     def alone(self) -> bool:
         """Say whether no other server can share the catalog or the blobs: both lie in the data folder."""

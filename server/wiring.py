@@ -18,6 +18,7 @@ from vault.models import Limits
 from vault.people import People
 from vault.pipelines import Pipelines
 from vault.projects import Projects
+from vault.repositories import Repositories
 from vault.secure_files import SecureFiles
 from vault.storage import SealedStorage
 from vault.tokens import Tokens
@@ -43,6 +44,7 @@ class Services:
     access: Access
     pipelines: Pipelines
     secure_files: SecureFiles
+    repositories: Repositories
     uploads: Uploads
 
     @property
@@ -143,7 +145,9 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Servi
     uploads = Uploads(database, storage, tokens.digest)
     projects.on_delete(secure_files.forget_project)
     projects.on_delete(uploads.forget_project)
+    repositories = Repositories(database, settings.repositories_path())
     projects.on_delete(pipelines.forget_project)
+    projects.on_delete(repositories.forget_project)
     return Services(
         database=database,
         storage=storage,
@@ -154,5 +158,6 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Servi
         access=Access(database, projects),
         pipelines=pipelines,
         secure_files=secure_files,
+        repositories=repositories,
         uploads=uploads,
     )

@@ -27,6 +27,7 @@ ONLY_IN = {
     "jks": ("parsers/", "sample_certs/"),
     "asn1crypto": ("parsers/", "sample_certs/"),
     "multipart": ("server/forms.py",),
+    "pygit2": ("vault/repositories/",),
 }
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from server.api import groups, health, jobs, members, projects, secure_files, tokens, uploads, users
+from server.api import groups, health, jobs, members, projects, repository_files, secure_files, tokens, uploads, users
 
-FAMILIES = (health, users, tokens, groups, projects, members, jobs, secure_files, uploads)
+FAMILIES = (health, users, tokens, groups, projects, members, jobs, repository_files, secure_files, uploads)

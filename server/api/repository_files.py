@@ -1,0 +1,211 @@
+"""Repository files: https://docs.gitlab.com/api/repository_files/, and what goes beyond it.
+
+Route by route in `docs/api-repositories.md`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from server import forms
+from server.access import Endpoint, project
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.downloads import matches
+from server.errors import Refused, json_answer
+from server.params import Check
+from server.repository_raw import send_raw
+from server.settings import MIB
+from server.urls import API
+from vault.errors import Forbidden, NotFound, TooLarge
+from vault.repositories import Lines
+from vault.repositories.rights import may_read
+
+if TYPE_CHECKING:
+    from vault.models import Project
+    from vault.repositories import BlameRange, File
+
+# A larger file is refused as JSON, which needs it in memory whole and a third longer; raw streams any size.
+JSON_LIMIT = 32 * MIB
+POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+POINTER_LIMIT = 1024
+
+
+async def readable(request: web.Request) -> Project:
+    """Return the project the path names, whose files the caller may read. Raises `NotFound`, `Forbidden`."""
+    found = await project(request)
+    role = await request.app[OFFLOAD].read(request.app[SERVICES].access.role, request[PRINCIPAL], found)
+    if not may_read(found, role):
+        raise Forbidden
+    return found
+
+
+def needed(check: Check, name: str) -> str:
+    """Return a text that has to be there and not blank, with GitLab's two complaints when it is missing."""
+    text = check.text(name, required=True, blank=False)
+    if not check.has(name):
+        check.refuse(name, "is empty")
+    return text
+
+
+async def _file(request: web.Request, found: Project, ref: str | None) -> File:
+    reading = request.app[SERVICES].repositories.reading
+    return await request.app[OFFLOAD].call(reading.file, found, ref, request.match_info["file_path"])
+
+
+async def _asked(request: web.Request) -> tuple[Project, File]:
+    """Return the project and the file of a request that has to name a ref."""
+    found = await readable(request)
+    check = Check(forms.gathered(request.query.items()))
+    ref = needed(check, "ref")
+    check.done()
+    return found, await _file(request, found, ref)
+
+
+def facts(file: File) -> dict[str, str]:
+    """Return GitLab's ten headers; control characters, which no header may hold, are escaped."""
+    values = {
+        "Blob-Id": file.blob_id,
+        "Commit-Id": file.commit_id,
+        "Content-Sha256": file.sha256,
+        "Encoding": "base64",
+        "Execute-Filemode": "true" if file.executable else "false",
+        "File-Name": _visible(file.name),
+        "File-Path": _visible(file.path),
+        "Last-Commit-Id": file.last_commit_id,
+        "Ref": file.ref,
+        "Size": str(file.size),
+    }
+    return {f"X-Gitlab-{name}": value for name, value in values.items()}
+
+
+def _visible(text: str) -> str:
+    return "".join(f"%{ord(char):02X}" if char < " " or char == "\x7f" else char for char in text)
+
+
+async def show(request: web.Request) -> web.Response:
+    """Tell of one file with its content in base64; HEAD tells the same in headers and reads no content."""
+    found, file = await _asked(request)
+    headers = facts(file)
+    if request.method == "HEAD":
+        return web.Response(headers=headers, content_type="application/json")
+    tag = _tag(headers)
+    if matches(request.headers.get("If-None-Match", ""), tag):
+        return web.Response(status=304, headers={**headers, "ETag": f'W/"{tag}"'})
+    if file.size > JSON_LIMIT:
+        raise TooLarge(JSON_LIMIT, f"413 The file has {file.size} bytes, too many for JSON: read it from its /raw")
+    reading = request.app[SERVICES].repositories.reading
+
+    def work() -> bytes:
+        return present(file, reading.content(found, file))
+
+    body = await request.app[OFFLOAD].call(work)
+    return web.Response(body=body, headers={**headers, "ETag": f'W/"{tag}"'}, content_type="application/json")
+
+
+def _tag(headers: dict[str, str]) -> str:
+    return hashlib.sha256("\n".join(headers.values()).encode()).hexdigest()[:32]
+
+
+def present(file: File, content: bytes) -> bytes:
+    """Return a file in GitLab's fields as JSON."""
+    before = {"file_name": file.name, "file_path": file.path, "size": file.size, "encoding": "base64"}
+    after = {
+        "content_sha256": file.sha256,
+        "ref": file.ref,
+        "blob_id": file.blob_id,
+        "commit_id": file.commit_id,
+        "last_commit_id": file.last_commit_id,
+        "execute_filemode": file.executable,
+    }
+    # The content is the most of it and holds nothing to escape.
+    return b'%b,"content":"%b",%b' % (_json(before)[:-1], base64.b64encode(content), _json(after)[1:])
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+async def raw(request: web.Request) -> web.StreamResponse:
+    """Send a file as it is, by default of the default branch: whole, one range, or 304 for who has it."""
+    found = await readable(request)
+    check = Check(forms.gathered(request.query.items()))
+    ref = check.text("ref", blank=False) if check.has("ref") else None
+    lfs = check.boolean("lfs")
+    check.done()
+    file = await _file(request, found, ref)
+    if lfs and file.size < POINTER_LIMIT:
+        reading = request.app[SERVICES].repositories.reading
+        if (await request.app[OFFLOAD].call(reading.content, found, file)).startswith(POINTER):
+            raise NotFound("File", "its Git LFS object is not kept here")
+    return await send_raw(request, found, file, facts(file))
+
+
+async def blame(request: web.Request) -> web.Response:
+    """Tell who changed each line last; HEAD tells of the file only."""
+    found = await readable(request)
+    check = Check(forms.gathered(request.query.items()))
+    ref = needed(check, "ref")
+    asked = _range(check)
+    check.done()
+    if asked is not None and asked.first > asked.last:
+        raise Refused(400, {"message": "range[start] must be less than or equal to range[end]"})
+    file = await _file(request, found, ref)
+    if request.method == "HEAD":
+        return web.Response(headers=facts(file), content_type="application/json")
+    if file.size > JSON_LIMIT:
+        raise TooLarge(JSON_LIMIT, f"413 The file has {file.size} bytes, too many to blame")
+    reading = request.app[SERVICES].repositories.reading
+
+    def work() -> bytes:
+        return _json([_present_range(each) for each in reading.blame(found, file, asked)])
+
+    body = await request.app[OFFLOAD].call(work)
+    return web.Response(body=body, headers=facts(file), content_type="application/json")
+
+
+def _present_range(found: BlameRange) -> dict[str, Any]:
+    return {"commit": asdict(found.commit), "lines": found.lines}
+
+
+def _range(check: Check) -> Lines | None:
+    """Return the lines asked for: both ends or neither, each above zero."""
+    names = ("range[start]", "range[end]")
+    if check.has("range"):
+        check.refuse("range", "is invalid")
+    if not any(check.has(name) for name in names):
+        return None
+    ends = []
+    for name in names:
+        if not needed(check, name).strip():
+            continue
+        number = check.integer(name)
+        if number is not None and number < 1:
+            check.refuse(name, "does not have a valid value")
+        ends.append(number or 0)
+    return Lines(ends[0], ends[1]) if len(ends) == len(names) else None
+
+
+async def unencoded(request: web.Request) -> web.Response:
+    """Say what is wrong with a path whose slashes came as they are: no route has them, here or at GitLab."""
+    text = "404 Not Found: write the slashes of file_path as %2F; a proxy in front may have decoded them"
+    return json_answer({"error": text}, 404)
+
+
+PROJECT = f"{API}/projects/{{id:[^/]+}}"
+ONE = f"{PROJECT}/repository/files/{{file_path:[^/]+}}"
+SCOPES = ("read_api", "read_repository")
+ENDPOINTS = (
+    Endpoint("GET", f"{ONE}/blame", blame, anonymous=True, scopes=SCOPES),
+    Endpoint("GET", f"{ONE}/raw", raw, anonymous=True, scopes=SCOPES, job_token=True),
+    Endpoint("GET", ONE, show, anonymous=True, scopes=SCOPES),
+    *(
+        Endpoint(method, f"{PROJECT}/repository/files/{{rest:.+}}", unencoded, open=True)
+        for method in ("GET", "POST", "PUT", "DELETE")
+    ),
+)

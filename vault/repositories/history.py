@@ -1,0 +1,83 @@
+"""Which commit changed a file last, as `git log -1 -- path` says, without following renames.
+
+git's own simplification, walked here: from a commit go on to the first parent that has the same entry, object and
+mode, at the path; where no parent has it, the commit is the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pygit2
+from pygit2.enums import FileMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+# Beyond this the git program, with its filters of changed paths, is quicker and holds no lock of the interpreter.
+LONGEST_WALK = 5000
+
+Trail = tuple[object, ...]
+
+
+class LastCommit(NamedTuple):
+    """The answer, and how many commits were read for it."""
+
+    id: str
+    walked: int
+
+
+def last_commit(
+    repository: pygit2.Repository,
+    tip: pygit2.Commit,
+    path: str,
+    known: Mapping[str, str],
+    ask_git: Callable[[str], str],
+) -> LastCommit:
+    """Return the commit at or before `tip` that changed `path` last, which has to be there in `tip`.
+
+    `known` holds answers for earlier commits; `ask_git(commit)` is asked when the walk gets long.
+    """
+    segments = path.split("/")
+    answers = {pygit2.Oid(hex=commit): answer for commit, answer in known.items()}
+    commit, trail = tip, _trail(repository, tip.tree_id, segments, ())
+    assert trail is not None, "the caller has found the file there"
+    for walked in range(LONGEST_WALK):
+        if commit.id in answers:
+            return LastCommit(answers[commit.id], walked)
+        found = _same_before(repository, commit, segments, trail)
+        if found is None:
+            return LastCommit(str(commit.id), walked)
+        commit, trail = found
+    return LastCommit(ask_git(str(commit.id)), LONGEST_WALK)
+
+
+def _same_before(
+    repository: pygit2.Repository, commit: pygit2.Commit, segments: Sequence[str], trail: Trail
+) -> tuple[pygit2.Commit, Trail] | None:
+    """Return the first parent whose entry at the path is the commit's own."""
+    for parent_id in commit.parent_ids:
+        parent = repository[parent_id].peel(pygit2.Commit)
+        theirs = _trail(repository, parent.tree_id, segments, trail)
+        if theirs is not None and theirs[-1] == trail[-1]:
+            return parent, theirs
+    return None
+
+
+def _trail(repository: pygit2.Repository, tree_id: pygit2.Oid, segments: Sequence[str], like: Trail) -> Trail | None:
+    """Return the ids of the trees down to the entry, and the entry itself; None when there is none.
+
+    Where a tree is the one in `like` at the same place, all below is taken from there: most commits change little.
+    """
+    trail: list[object] = []
+    found, mode = tree_id, int(FileMode.TREE)
+    for depth, segment in enumerate(segments):
+        if depth < len(like) and like[depth] == found:
+            return (*trail, *like[depth:])
+        trail.append(found)
+        tree = repository[found].peel(pygit2.Tree) if mode == FileMode.TREE else None
+        if tree is None or segment not in tree:
+            return None
+        entry = tree[segment]
+        found, mode = entry.id, entry.filemode
+    return (*trail, (found, mode))

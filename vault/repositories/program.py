@@ -1,0 +1,134 @@
+"""The git program, for what it does better than a library: blame, packing, and serving clones and pushes.
+
+No configuration of the machine, of a user or of a repository is trusted, and no hook but ours is run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vault.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+HOOKS = Path(__file__).parent / "hooks"
+CONFIG = {
+    "safe.directory": "*",
+    "core.hooksPath": str(HOOKS),
+    "core.fsync": "all",
+    "core.logAllRefUpdates": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+}
+TIMEOUT = 60.0
+PIECE = 256 * 1024
+
+
+@cache
+def program() -> str:
+    """Return where the git program is. Raises `Unavailable`."""
+    found = shutil.which("git")
+    if found is None:
+        raise Unavailable("the git program is not installed")
+    return found
+
+
+def environment(config: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the whole environment of a git program, with our configuration and `config` above all other."""
+    settings = {**CONFIG, **(config or {})}
+    variables = {
+        "PATH": os.pathsep.join((str(Path(program()).parent), os.defpath)),
+        "HOME": os.devnull,
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_COUNT": str(len(settings)),
+    }
+    for number, (key, value) in enumerate(settings.items()):
+        variables[f"GIT_CONFIG_KEY_{number}"] = key
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    return variables
+
+
+def command(repository: Path, *arguments: str) -> list[str]:
+    """Return the command line of git in a bare repository; paths in it are names, never patterns."""
+    return [program(), f"--git-dir={repository}", "--literal-pathspecs", *arguments]
+
+
+def run(
+    repository: Path,
+    *arguments: str,
+    given: bytes = b"",
+    inherit: Sequence[int] = (),
+    timeout: float = TIMEOUT,
+    config: Mapping[str, str] | None = None,
+) -> bytes:
+    """Run git to its end and return what it wrote.
+
+    Raises `Failed` when it says no, `Unavailable` when it takes longer than `timeout` seconds.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - a program found once; no shell, and each argument is checked or an id
+            command(repository, *arguments),
+            input=given,
+            capture_output=True,
+            env=environment(config),
+            cwd=repository,
+            pass_fds=tuple(inherit),
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"git {arguments[0]} took longer than {timeout:.0f} seconds") from None
+    if done.returncode:
+        raise Failed(arguments[0], done.returncode, done.stderr)
+    return done.stdout
+
+
+@contextmanager
+def output(repository: Path, *arguments: str) -> Iterator[Iterator[bytes]]:
+    """Run git and yield what it writes in pieces; it is killed when the block ends before it does.
+
+    Raises `Failed` behind the last piece when it was not the end of what git had to say.
+    """
+    process = subprocess.Popen(  # noqa: S603 - as above
+        command(repository, *arguments),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+        cwd=repository,
+    )
+    try:
+        yield _pieces(process, arguments[0])
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _pieces(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
+    assert process.stdout is not None
+    while piece := process.stdout.read(PIECE):
+        yield piece
+    if status := process.wait():
+        raise Failed(what, status, b"")
+
+
+class Failed(Exception):
+    """A git program ended with an error; `text` is what it said, which may hold names of files."""
+
+    def __init__(self, what: str, status: int, text: bytes) -> None:
+        super().__init__(f"git {what} ended with {status}")
+        self.text = text.decode("utf-8", "replace").strip()
