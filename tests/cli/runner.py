@@ -80,6 +80,7 @@ class Serving:
 
     def __init__(self, *argv: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> None:
         self._said: list[str] = []
+        self._silent = False
         self._told = threading.Condition()
         self.process = subprocess.Popen(
             command("serve", "--port", "0", *argv),
@@ -110,6 +111,9 @@ class Serving:
                 with self._told:
                     self._said.append(line)
                     self._told.notify_all()
+        with self._told:
+            self._silent = True
+            self._told.notify_all()
 
     @property
     def said(self) -> str:
@@ -124,7 +128,8 @@ class Serving:
             return re.search(pattern, "".join(self._said))
 
         with self._told:
-            found = self._told.wait_for(lambda: matched() or self.process.poll() is not None, PATIENCE) and matched()
+            self._told.wait_for(lambda: matched() or self._silent, PATIENCE)
+            found = matched()
         assert found, f"no {pattern!r} in:\n{self.said}"
         return found
 
