@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from server import forms
-from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES, SETTINGS
+from server.app_keys import GUESSES, OFFLOAD, PRINCIPAL, SERVICES, SETTINGS
+from server.errors import Refused
 from vault.errors import InsufficientScope, Unauthenticated
 from vault.models import Principal, Project, Role
 
@@ -76,7 +77,12 @@ async def _authenticate(request: web.Request, endpoint: Endpoint) -> Principal |
         if endpoint.anonymous and request.method in READING:
             return None
         raise Unauthenticated
-    principal = await request.app[OFFLOAD].read(_principal, request, credential)
+    try:
+        principal = await request.app[OFFLOAD].read(_principal, request, credential)
+    except Unauthenticated as error:
+        if type(error) is Unauthenticated and (wait := request.app[GUESSES].wrong(request.remote or "")):
+            raise Refused(429, {"message": "429 Too Many Requests"}, {"Retry-After": str(wait)}) from error
+        raise
     if not endpoint.any_scope:
         _check_scope(request, endpoint, principal)
     return principal

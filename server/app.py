@@ -12,7 +12,8 @@ from aiohttp import web
 from server import middlewares
 from server.access import guarded
 from server.api import FAMILIES
-from server.app_keys import DRAINING, OFFLOAD, SERVICES, SETTINGS
+from server.app_keys import DRAINING, GUESSES, OFFLOAD, SERVICES, SETTINGS
+from server.guessing import Guesses
 from server.offload import Offload
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app[SERVICES] = services
     app[SETTINGS] = settings
     app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)
+    app[GUESSES] = Guesses()
     app[DRAINING] = asyncio.Event()
     app.on_response_prepare.append(middlewares.add_headers)
     app.cleanup_ctx.append(_offload)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from server.guessing import Guesses
 from server.offload import Offload
 from server.settings import Settings
 from server.wiring import Services
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 SERVICES = web.AppKey("services", Services)
 SETTINGS = web.AppKey("settings", Settings)
 OFFLOAD = web.AppKey("offload", Offload)
+GUESSES = web.AppKey("guesses", Guesses)
 DRAINING = web.AppKey("draining", asyncio.Event)
 
 PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal", object)  # type: ignore[arg-type]

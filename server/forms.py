@@ -88,7 +88,7 @@ def gathered(pairs: Iterable[tuple[str, Any]]) -> Values:
 async def chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
     """Yield the body as it comes, counted. Raises `TooLarge`, `Refused` for an encoded body."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        # aiohttp inflates by itself: 60 kB would become 60 MB.
+        # Nothing here inflates a body: 60 kB would become 60 MB.
         raise Refused(415, {"error": "A request body with Content-Encoding is not supported"})
     if (request.content_length or 0) > limit:
         raise TooLarge(limit)
