@@ -5,6 +5,7 @@ This is the only module that reads the environment.
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from dataclasses import dataclass, field, fields, replace
@@ -21,9 +22,9 @@ PREFIX = "SECURE_FILES_"
 MIB = 1024 * 1024
 
 
-def setting(default: Any, about: str) -> Any:
-    """Declare one setting with the sentence that the documentation and `--help` show."""
-    return field(default=default, metadata={"about": about})
+def setting(default: Any, about: str, *, least: float = 0, most: float = math.inf, one_of: tuple[str, ...] = ()) -> Any:
+    """Declare one setting with the sentence that the documentation and `--help` show, and what its value may be."""
+    return field(default=default, metadata={"about": about, "least": least, "most": most, "one_of": one_of})
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Settings:
 
     data: Path = setting(Path("data"), "folder of the catalog, the blobs and, unless told otherwise, the keyring")
     host: str = setting("127.0.0.1", "address to listen on")
-    port: int = setting(8080, "port to listen on; 0 takes a free one")
+    port: int = setting(8080, "port to listen on; 0 takes a free one", most=65535)
     database: str = setting("", "URL of the catalog; empty: SQLite in the data folder")
     blobs: str = setting("", "URL of the blob store; empty: files in the data folder")
     repositories: str = setting("", "folder of the git repositories; empty: repositories in the data folder")
@@ -42,15 +43,15 @@ class Settings:
     master_key: str = setting("", "one master key in base64, instead of a keyring")
     master_key_file: str = setting("", "file that holds one master key in base64, instead of a keyring")
     root_token: str = setting("", "the administrator's token at the first start; empty: a new one, printed once")
-    secure_file_bytes: int = setting(5 * MIB, "secure files of this many bytes and more are refused")
+    secure_file_bytes: int = setting(5 * MIB, "secure files of this many bytes and more are refused", least=1)
     secure_files_per_project: int = setting(100, "secure files a project may hold")
     upload_bytes: int = setting(100 * MIB, "Markdown uploads of more than this many bytes are refused")
     upload_role: str = setting("none", "least role that may upload: none (who sees the project), guest, ... owner")
-    workers: int = setting(1, "processes that serve; each may use a core")
-    threads: int = setting(16, "threads that serve blocking work")
-    parser_children: int = setting(2, "child processes that read uploaded files")
+    workers: int = setting(1, "processes that serve; each may use a core", least=1)
+    threads: int = setting(16, "threads that serve blocking work", least=1)
+    parser_children: int = setting(2, "child processes that read uploaded files", least=1)
     grace: float = setting(20.0, "seconds that running requests get after SIGTERM")
-    log: str = setting("text", "form of the log on stderr: text or json")
+    log: str = setting("text", "form of the log on stderr: text or json", one_of=("text", "json"))
 
     def database_url(self) -> str:
         """Return the catalog's URL."""
@@ -107,11 +108,35 @@ def _from_toml(path: Path) -> dict[str, Any]:
 
 
 def _fit(key: str, value: Any) -> Any:
-    known: dict[str, Any] = {each.name: each.default for each in fields(Settings)}
-    if key not in known:
-        raise Invalid(key, f"is not a setting; those are {', '.join(known)}")
-    kind = type(known[key])
+    declared = {each.name: each for each in fields(Settings)}
+    if key not in declared:
+        raise Invalid(key, f"is not a setting; those are {', '.join(declared)}")
+    default, rules = declared[key].default, declared[key].metadata
+    if isinstance(default, int | float):
+        number = _number(value, type(default))
+        if number is None or not rules["least"] <= number <= rules["most"]:
+            raise Invalid(key, f"has to be {_range(default, rules)}")
+        return number
+    # Not repeated: it may be a secret.
+    if not isinstance(value, str | Path) or (isinstance(default, Path) and not str(value)):
+        raise Invalid(key, f"has to be {'the name of a folder' if isinstance(default, Path) else 'a text'}")
+    if rules["one_of"] and value not in rules["one_of"]:
+        raise Invalid(key, f"has to be {' or '.join(rules['one_of'])}")
+    return Path(value) if isinstance(default, Path) else str(value)
+
+
+def _number(value: Any, kind: type[int | float]) -> float | None:
+    """Return the number that a value is or spells; None for a truth value, a fraction of a whole one, and the like."""
+    if isinstance(value, bool) or not isinstance(value, str | int | kind):
+        return None
     try:
-        return Path(value) if issubclass(kind, Path) else kind(value)
-    except (TypeError, ValueError) as error:
-        raise Invalid(key, f"has to be {kind.__name__}, not {value!r}") from error
+        number = kind(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < math.inf else None
+
+
+def _range(default: float, rules: Mapping[str, Any]) -> str:
+    kind = "a whole number" if isinstance(default, int) else "a number"
+    most = f" and at most {rules['most']}" if rules["most"] != math.inf else ""
+    return f"{kind}, at least {rules['least']}{most}"
