@@ -33,8 +33,8 @@ class Endpoint:
 
     `job_token`: the token of a running job is a login here. `anonymous`: nobody may ask too (the project's
     visibility decides). `scopes`: besides `api`, what is enough for reading; `any_scope`: every token
-    will do, for reading and writing. `body_limit`: how many bytes a body may have. `streams`: the body is a file too
-    large to look for a token in. `open`: nobody is asked who he is.
+    will do, for reading and writing. `body_limit`: how many bytes a body may have. `long_text`: a form's field may have as many.
+    `streams`: the body is a file too large to look for a token in. `open`: nobody is asked who he is.
     """
 
     method: str
@@ -46,6 +46,7 @@ class Endpoint:
     any_scope: bool = False
     body_limit: Callable[[Settings], int] = lambda _: forms.BODY_LIMIT
     streams: bool = False
+    long_text: bool = False
     open: bool = False
 
 
@@ -72,7 +73,7 @@ def guarded(endpoint: Endpoint) -> Handler:
 async def _authenticate(request: web.Request, endpoint: Endpoint) -> Principal | None:
     credential = _from_headers(request.headers, endpoint) or _from_values(request.query, endpoint)
     if credential is None and not endpoint.streams and request.body_exists and request.method not in READING:
-        credential = _from_values(await forms.read(request, endpoint.body_limit(request.app[SETTINGS])), endpoint)
+        credential = _from_values(await _values(request, endpoint), endpoint)
     if credential is None:
         if endpoint.anonymous and request.method in READING:
             return None
@@ -86,6 +87,11 @@ async def _authenticate(request: web.Request, endpoint: Endpoint) -> Principal |
     if not endpoint.any_scope:
         _check_scope(request, endpoint, principal)
     return principal
+
+
+async def _values(request: web.Request, endpoint: Endpoint) -> Mapping[str, object]:
+    limit = endpoint.body_limit(request.app[SETTINGS])
+    return await forms.read(request, limit, long_text=endpoint.long_text)
 
 
 def _principal(request: web.Request, credential: Credential) -> Principal:

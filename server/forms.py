@@ -14,11 +14,12 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
+from server.app_keys import OFFLOAD
 from server.errors import BadRequest, Refused
 from vault.errors import TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
 KIB = 1024
 BODY_LIMIT = 1024 * KIB
@@ -46,32 +47,38 @@ def query(request: web.Request) -> Values:
     return gathered(request.query.items())
 
 
-async def read(request: web.Request, limit: int = BODY_LIMIT) -> Values:
+async def read(request: web.Request, limit: int = BODY_LIMIT, *, long_text: bool = False) -> Values:
     """Return all parameters of a request; those of the body win over the query's. Read once, then remembered.
 
-    A file is an `UploadedFile`, `name[]` a list. Raises `BadRequest` for a body that is not what its type says,
-    `TooLarge` when it is longer than `limit` bytes, before it is read when it says so itself.
+    A file is an `UploadedFile`, `name[]` a list. With `long_text` a field of a form may be as long as the body, as
+    one of JSON always may. Raises `BadRequest` for a body that is not what its type says, `TooLarge` when it is longer
+    than `limit` bytes, before it is read when it says so itself.
     """
     known = request.get(FORM)
     if isinstance(known, dict):
         return known
     values = query(request)
     if request.body_exists and request.method not in ("GET", "HEAD"):
-        values.update(await _body(request, limit))
+        values.update(await _body(request, limit, long_text=long_text))
     request[FORM] = values
     return values
 
 
-async def _body(request: web.Request, limit: int) -> Values:
+async def _body(request: web.Request, limit: int, *, long_text: bool) -> Values:
     kind = request.content_type
     if kind == "multipart/form-data":
-        return await _multipart(request, limit)
+        return await _multipart(request, limit, limit if long_text else TEXT_LIMIT)
     if kind == "application/x-www-form-urlencoded":
-        return _urlencoded(bytes(await whole(request, min(limit, BODY_LIMIT))))
+        return await _parsed(request, limit if long_text else min(limit, BODY_LIMIT), _urlencoded)
     if kind == "application/json" or kind.endswith("+json"):
-        return _json(bytes(await whole(request, limit)))
+        return await _parsed(request, limit, _json)
     await whole(request, limit)
     return {}
+
+
+async def _parsed(request: web.Request, limit: int, parse: Callable[[bytes], Values]) -> Values:
+    body = bytes(await whole(request, limit))
+    return parse(body) if len(body) <= BODY_LIMIT else await request.app[OFFLOAD].call(parse, body)
 
 
 def gathered(pairs: Iterable[tuple[str, Any]]) -> Values:
@@ -131,7 +138,7 @@ def _urlencoded(body: bytes) -> Values:
         raise BadRequest("message body does not match declared format") from error
 
 
-async def _multipart(request: web.Request, limit: int) -> Values:
+async def _multipart(request: web.Request, limit: int, text_limit: int) -> Values:
     parts: list[tuple[str, Any]] = []
     content: bytearray | None = None
     with parser_for(request) as parser:
@@ -142,7 +149,7 @@ async def _multipart(request: web.Request, limit: int) -> Values:
                 if isinstance(event, (bytes, bytearray)):
                     assert content is not None
                     content += event
-                    _check_text(parts[-1][1], content)
+                    _check_text(parts[-1][1], content, text_limit)
                 elif event is not None:
                     content = bytearray()
                     parts.append((event.name, _part(event.filename, content)))
@@ -180,9 +187,9 @@ def _part(filename: str | None, content: bytearray) -> UploadedFile | bytearray:
     return content if filename is None else UploadedFile(filename, content)
 
 
-def _check_text(part: UploadedFile | bytearray, content: bytearray) -> None:
-    if not isinstance(part, UploadedFile) and len(content) > TEXT_LIMIT:
-        raise BadRequest(f"a form field is longer than {TEXT_LIMIT} bytes")
+def _check_text(part: UploadedFile | bytearray, content: bytearray, limit: int) -> None:
+    if not isinstance(part, UploadedFile) and len(content) > limit:
+        raise BadRequest(f"a form field is longer than {limit} bytes")
 
 
 def _text(name: str, part: UploadedFile | bytearray) -> UploadedFile | str:
