@@ -33,7 +33,7 @@ class Endpoint:
 
     `job_token`: the token of a running job is a login here. `anonymous`: nobody may ask too (the project's
     visibility decides). `scopes`: besides `api`, what is enough for reading; `any_scope`: every token
-    will do, for reading and writing. `body_limit`: how many bytes a body may have. `long_text`: a form's field may have as many.
+    will do, for reading and writing. `body_limit`: how many bytes a body may have. `long_text`: a field of a form too.
     `streams`: the body is a file too large to look for a token in. `open`: nobody is asked who he is.
     """
 
