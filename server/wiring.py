@@ -82,7 +82,7 @@ def open_services(settings: Settings, *, create: bool = False) -> Services:
         raise Unavailable(
             f"there is no vault in {settings.data}; `secure-files serve --data {settings.data}` makes one"
         )
-    database = open_catalog(settings.database_url())
+    database = open_catalog(settings.database_url(), ballast=True)
     try:
         database.migrate()
         keyring = _keyring(settings, database, create=create)

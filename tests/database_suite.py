@@ -334,6 +334,15 @@ class DatabaseSuite:
         with pytest.raises(ValueError, match="table"):
             database.write(lambda tx: tx.lock(table, 1))
 
+    def test_a_work_may_say_that_it_frees_room(self, database):
+        add(database, "large")
+
+        def work(tx: Transaction) -> list[Row]:
+            tx.frees_room()
+            return tx.query("DELETE FROM things WHERE name = 'large' RETURNING name")
+
+        assert database.write(work) == [{"name": "large"}]
+
     @pytest.mark.parametrize("call", ["query", "write", "submit"])
     def test_inside_a_work_the_database_itself_is_refused(self, database, call):
         def work(tx: Transaction) -> object:

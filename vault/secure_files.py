@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from vault.catalog import secure_files as sql
 from vault.clock import now, today
-from vault.errors import BlobMissing, Invalid, LimitExceeded, NotFound, TooLarge, UnsafePath
+from vault.errors import BlobMissing, Conflict, Invalid, LimitExceeded, NotFound, StorageFull, TooLarge, UnsafePath
 from vault.models import Listing, Page, Principal, Role, SecureFile
 from vault.storage import Owner
 
@@ -119,10 +119,13 @@ class SecureFiles:
         return self._keep(sealed, work)
 
     def _keep(self, sealed: SealedBlob, work: Callable[[Transaction], SecureFile]) -> SecureFile:
-        """Give a sealed object its rows; when a rule refuses them, the object goes too."""
+        """Give a sealed object its rows; when a rule refuses them or they have no room, the object goes too.
+
+        Any other failure may be one of the commit's answer alone: then the next start looks whether the rows are there.
+        """
         try:
             return self._db.write(work)
-        except (Invalid, LimitExceeded, NotFound):
+        except (Invalid, LimitExceeded, NotFound, Conflict, StorageFull):
             self._storage.abandon(sealed)
             raise
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -123,14 +123,16 @@ class SealedStorage:
     @staticmethod
     def discard(tx: Transaction, blob_id: str) -> None:
         """Erase an object's wrapped key and note its bytes for removal; from the commit on nobody can open it."""
+        tx.frees_room()
         rows = tx.query(sql.DELETE_BLOB, id=blob_id)
         if rows and rows[0]["stored"]:
             tx.query(sql.NOTE_REMOVAL, id=blob_id, now=clock.now())
 
     def abandon(self, blob: SealedBlob) -> None:
-        """Remove a durable object whose transaction did not happen."""
+        """Remove a durable object whose transaction did not happen; one that cannot be removed is left to the sweep."""
         if blob.sealed is None:
-            self._blobs.delete(blob.id)
+            with suppress(Unavailable):
+                self._blobs.delete(blob.id)
 
     def envelope(self, blob_id: str) -> Blob:
         """Return the envelope of an object. Raises `NotFound`."""

@@ -10,11 +10,14 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
 from tests.harness import ROOT_TOKEN, Client, unique
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 15.0
@@ -24,9 +27,12 @@ ESTABLISHED = "01"  # as /proc/net/tcp says it
 class Server:
     """A server over a data folder. `start` returns once it is ready; leaving the block ends every process of it."""
 
-    def __init__(self, data: Path, *options: str, workers: int = 2, **settings: Any) -> None:
+    def __init__(
+        self, data: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None, **settings: Any
+    ) -> None:
         self.data = data
-        self._options = ["--data", str(data), "--workers", str(workers), *options]
+        self._options = ["--data", str(data), "--workers", str(workers)]
+        self._environment = {**(environment or {})}
         self._settings = {f"SECURE_FILES_{name.upper()}": str(value) for name, value in settings.items()}
         self._log = data.with_name(data.name + ".log")
         self._port = 0
@@ -44,7 +50,12 @@ class Server:
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the program in a session of its own and return at once; its stderr is appended to the log."""
         command = [sys.executable, "-m", "cli.main", "serve", "--port", str(self._port), *self._options]
-        environment = {"PATH": os.environ["PATH"], "SECURE_FILES_ROOT_TOKEN": ROOT_TOKEN, **self._settings}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "SECURE_FILES_ROOT_TOKEN": ROOT_TOKEN,
+            **self._settings,
+            **self._environment,
+        }
         with self._log.open("ab") as log:
             return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log, start_new_session=True)
 

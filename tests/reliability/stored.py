@@ -38,6 +38,12 @@ def named(data: Path) -> set[str]:
     return {row[0] for row in rows(data, "SELECT id FROM blobs WHERE sealed IS NULL")}
 
 
+def orphans(data: Path) -> set[str]:
+    """The ids of files in the store that the catalog neither has nor is about to remove."""
+    known = named(data) | {row[0] for row in rows(data, "SELECT blob_id FROM removals")}
+    return (objects(data) | unfinished(data)) - known
+
+
 def blob_of(data: Path, file_id: int) -> str:
     """The object's id of a secure file."""
     [(blob_id,)] = rows(data, "SELECT blob_id FROM secure_files WHERE id = ?", file_id)

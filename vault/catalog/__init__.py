@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from vault.ballast import Ballast
+
 if TYPE_CHECKING:
     from vault.catalog.database import Database
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
-def open_catalog(url: str) -> Database:
+def open_catalog(url: str, *, ballast: bool = False) -> Database:
     """Return the engine that `url` names: `sqlite:///file` as a URL, or `sqlite:` and a path, letter for letter.
 
-    Nothing is read or made before the first call. Raises `ValueError` for anything else.
+    With `ballast` some room is kept back beside a catalog in a file, for deleting on a full disk. Nothing is read or
+    made before the first call. Raises `ValueError` for anything else.
     """
     found = _SCHEME.match(url)
     match found[1].lower() if found else "":
@@ -24,7 +27,8 @@ def open_catalog(url: str) -> Database:
             # Imported here: an engine that is not chosen need not be installed.
             from vault.catalog.sqlite import SqliteDatabase  # noqa: PLC0415
 
-            return SqliteDatabase(_file(url))
+            file = _file(url)
+            return SqliteDatabase(file, ballast=Ballast(file.with_name(f"{file.name}.ballast")) if ballast else None)
         case unknown:
             # Only the scheme is repeated: the rest of such a URL may hold a password.
             raise ValueError(f"unknown database {unknown!r}: known are sqlite:///file and sqlite:PATH")

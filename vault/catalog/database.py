@@ -43,6 +43,9 @@ class Transaction(Protocol):
     def lock(self, table: str, row_id: int) -> None:
         """Hold `row_id` of `table` against other writers until the transaction ends: taken before count-then-write."""
 
+    def frees_room(self) -> None:
+        """Say that this work makes room: on a full disk an engine may use what it keeps back for such works."""
+
 
 class Database(Protocol):
     """A catalog engine. Safe to use from any thread, but never from inside a work: that raises `RuntimeError`."""

@@ -17,7 +17,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from vault.catalog.schema import MIGRATIONS
-from vault.catalog.sqlite_statements import engine_errors_translated, run
+from vault.catalog.sqlite_statements import engine_errors_translated, lacks_room, run
 from vault.catalog.sqlite_writer import GroupWriter, exclusive
 from vault.errors import Conflict, Unavailable
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from vault.ballast import Ballast
     from vault.catalog.database import Row, Scalar, Transaction
     from vault.catalog.schema import Migration
 
@@ -53,12 +54,15 @@ class SqliteDatabase:
     """A `Database` in the file `path`, made by `migrate`.
 
     `busy_timeout` (seconds) is how long a writer waits for programs that hold SQLite's own lock, such as its shell;
-    `patience` how long `write` waits for its turn. Both end in `Unavailable`.
+    `patience` how long `write` waits for its turn. Both end in `Unavailable`. `ballast` is given up for a work that
+    frees room, or to open the catalog at all, on a full disk, and taken again once there is room.
     """
 
     reads_are_quick = True
 
-    def __init__(self, path: Path, *, busy_timeout: float = 5.0, patience: float = 20.0) -> None:
+    def __init__(
+        self, path: Path, *, busy_timeout: float = 5.0, patience: float = 20.0, ballast: Ballast | None = None
+    ) -> None:
         self._path = path.absolute()
         self._lock_file = self._path.with_name(self._path.name + ".writer-lock")
         self._busy_timeout = busy_timeout
@@ -66,11 +70,23 @@ class SqliteDatabase:
         self._closed = False
         # The connection used last is taken first: its cache is warm. There are never more than reads at one time.
         self._readers: deque[sqlite3.Connection] = deque()
-        self._writer = GroupWriter(lambda: self._connect(_WRITER).conn, self._lock_file)
+        self._ballast = ballast
+        self._writer = GroupWriter(lambda: self._connect(_WRITER).conn, self._lock_file, ballast)
 
     def migrate(self, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         """Apply what is missing, under the writers' lock: two processes at once would fail on the same statement."""
         self._refuse_when_closed()
+        try:
+            self._migrate(migrations)
+        except Unavailable as error:
+            # On a full disk the catalog cannot be opened even for reading.
+            if self._ballast is None or not lacks_room(error) or not self._ballast.give_up():
+                raise
+            self._migrate(migrations)
+        if self._ballast is not None:
+            self._ballast.take()
+
+    def _migrate(self, migrations: Sequence[Migration]) -> None:
         steps = _steps(migrations)
         try:
             for file in (self._path, self._lock_file):

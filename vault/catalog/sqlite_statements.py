@@ -56,6 +56,15 @@ def engine_errors_translated() -> Iterator[None]:
         _raise_translated(error)
 
 
+def lacks_room(error: Unavailable) -> bool:
+    """Say whether a full disk is the reason, the one with which a catalog cannot be opened included.
+
+    That one is no `StorageFull`: met at a commit it does not tell whether the commit is in the log.
+    """
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return isinstance(error, StorageFull) or code == sqlite3.SQLITE_IOERR_SHMSIZE
+
+
 def _raise_translated(error: sqlite3.Error) -> NoReturn:
     failure = _in_the_vaults_words(error)
     if failure is None:
@@ -79,5 +88,6 @@ def _in_the_vaults_words(error: sqlite3.Error) -> VaultError | None:
     if code in _DAMAGED:
         return Damaged(f"the catalog is damaged ({error})")
     if code in _AWAY:
-        return Unavailable(f"the catalog does not answer ({error})")
+        reason = "no room for its shared memory" if extended == sqlite3.SQLITE_IOERR_SHMSIZE else error
+        return Unavailable(f"the catalog does not answer ({reason})")
     return None

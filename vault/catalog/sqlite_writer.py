@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from vault.ballast import Ballast
     from vault.catalog.database import Row, Scalar, Transaction
 
 T = TypeVar("T")
@@ -37,9 +38,12 @@ MOST_AT_ONCE = 64
 class GroupWriter:
     """Runs works one after the other in a thread of its own, which starts with the first of them."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], lock_file: Path) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], lock_file: Path, ballast: Ballast | None = None
+    ) -> None:
         self._connect = connect
         self._lock_file = lock_file
+        self._ballast = ballast
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()  # None: nothing comes after this
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -116,13 +120,17 @@ class GroupWriter:
         """Leave in every job of the group what became of it."""
         try:
             self._transact(group)
+            if self._ballast is not None:
+                self._ballast.take()
         except StorageFull as error:
-            if len(group) == 1:
+            if len(group) > 1:
+                # One of them may be too large for the room that is left: the others get their chance alone.
+                for job in group:
+                    self._commit([job])
+            elif group[0].frees_room and self._ballast is not None and self._ballast.give_up():
+                self._commit(group)
+            else:
                 _fail_all(group, error)
-                return
-            # One of them may be too large for the room that is left: the others get their chance alone.
-            for job in group:
-                self._commit([job])
         except Exception as error:  # noqa: BLE001  every caller is told; the thread has others to serve
             _fail_all(group, error)
 
@@ -159,6 +167,7 @@ class SqliteTransaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection: sqlite3.Connection | None = connection
         self._failed: BaseException | None = None
+        self.makes_room = False
 
     def query(self, sql: str, /, **params: Scalar) -> list[Row]:
         """Run one statement inside the work's savepoint."""
@@ -176,6 +185,10 @@ class SqliteTransaction:
     def lock(self, table: str, row_id: int) -> None:  # noqa: ARG002  engines with row locks need it
         """Check the name alone: `BEGIN IMMEDIATE` holds the whole file against other writers already."""
         checked_table(table)
+
+    def frees_room(self) -> None:
+        """Let the work have the room that is kept back, when there is no other."""
+        self.makes_room = True
 
     def refuse_after_failure(self) -> None:
         """Raise again what a statement raised, as engines do that give up a transaction with its first error."""
@@ -195,6 +208,7 @@ class _Job:
     future: Future[Any]
     result: Any = None
     error: BaseException | None = None
+    frees_room: bool = False
 
     def attempt(self, connection: sqlite3.Connection) -> None:
         """Run the work in a savepoint; what it raises undoes it alone and is kept for its caller."""
@@ -212,6 +226,7 @@ class _Job:
             connection.execute("RELEASE work")
             self.error = error
         finally:
+            self.frees_room = transaction.makes_room
             transaction.end()
 
     def resolve(self) -> None:
