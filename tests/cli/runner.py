@@ -76,7 +76,7 @@ def start(
 
 
 class Serving:
-    """`secure-files serve` in a process of its own while the block runs, begun once it listens."""
+    """`secure-files serve` in a process of its own while the block runs, begun once it is ready."""
 
     def __init__(self, *argv: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> None:
         self._said: list[str] = []
@@ -94,7 +94,7 @@ class Serving:
         self._reader.start()
 
     def __enter__(self) -> Self:
-        self.wait_for(r"listening on (http://\S+)")
+        assert self.get("/-/readiness").status_code == 200
         return self
 
     def __exit__(self, *_: object) -> None:
