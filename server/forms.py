@@ -16,6 +16,7 @@ from multipart import MultipartError, PushMultipartParser, parse_options_header
 
 from server.app_keys import OFFLOAD
 from server.errors import BadRequest, Refused
+from server.pace import Pace
 from vault.errors import TooLarge
 
 if TYPE_CHECKING:
@@ -93,14 +94,15 @@ def gathered(pairs: Iterable[tuple[str, Any]]) -> Values:
 
 
 async def chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield the body as it comes, counted. Raises `TooLarge`, `Refused` for an encoded body."""
+    """Yield the body as it comes, counted. Raises `TooLarge`, `Refused` for an encoded or an all too slow body."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         # Nothing here inflates a body: 60 kB would become 60 MB.
         raise Refused(415, {"error": "A request body with Content-Encoding is not supported"})
     if (request.content_length or 0) > limit:
         raise TooLarge(limit)
     count = 0
-    while data := await request.content.readany():
+    pace = Pace(request.content)
+    while data := await pace.next():
         count += len(data)
         if count > limit:
             raise TooLarge(limit)

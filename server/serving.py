@@ -7,6 +7,7 @@ know) is text/plain too, and quotes the request.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from aiohttp.web_server import Server
 
 from server.errors import json_answer
 from server.middlewares import HEADERS, json_refusal
+from server.stalled import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -62,7 +64,7 @@ class QuietServer(Server):
 
 
 class Runner(web.AppRunner):
-    """Runs the application on `QuietServer`, with time limits on idle connections."""
+    """Runs the application on `QuietServer`, with time limits on idle connections and on clients that do not read."""
 
     def __init__(self, app: web.Application, *, grace: float = 20.0) -> None:
         super().__init__(
@@ -74,13 +76,21 @@ class Runner(web.AppRunner):
             lingering_time=LINGERING,
             shutdown_timeout=grace,
         )
+        self._watching: asyncio.Task[None] | None = None
 
     async def _make_server(self) -> Server:
         server = await super()._make_server()
         # aiohttp has no setting for the class of its connections; the instance is made over instead.
         server.__class__ = QuietServer
         server.request_handler = _in_json(server.request_handler)
+        self._watching = asyncio.create_task(Watch(server).run())
         return server
+
+    async def cleanup(self) -> None:
+        """End what the set-up began; running requests get their grace."""
+        if self._watching is not None:
+            self._watching.cancel()
+        await super().cleanup()
 
 
 def _in_json(handler: Handler) -> Handler:
