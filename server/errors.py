@@ -92,6 +92,7 @@ TABLE: dict[type[Exception], Callable[[Any], Answer]] = {
     vault.LimitExceeded: lambda error: (400, {"message": {"base": [str(error)]}}, {}),
     vault.Invalid: _invalid,
     vault.UnsafePath: lambda error: (400, {"error": str(error)}, {}),
+    vault.BadArchive: lambda error: _plain(422, f"422 Unprocessable Entity - {error}"),
     vault.Damaged: _damaged,
     vault.UnknownKey: _unknown_key,
     vault.StorageFull: lambda _: _plain(507, "507 Insufficient Storage"),

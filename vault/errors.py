@@ -8,6 +8,7 @@
     ├── LimitExceeded        a count or a size is used up (TooLarge)
     ├── Invalid              a value that cannot be taken; carries the fields it is about
     ├── UnsafePath           a name that would climb out of its folder
+    ├── BadArchive           an artifact is not the archive it is taken for
     ├── Damaged              stored bytes are not what was stored (Tampered, Truncated, BlobMissing)
     ├── UnknownKey           a master key that the keyring does not have
     ├── BadKeyring           the keyring itself cannot be used
@@ -99,6 +100,10 @@ class UnsafePath(VaultError):
     def __init__(self, field: str) -> None:
         super().__init__(f"{field} should be a valid file path")
         self.field = field
+
+
+class BadArchive(VaultError):
+    """What a job sent is kept well, but is no archive, or does not unpack. The text is the reason shown."""
 
 
 class Damaged(VaultError):

@@ -193,7 +193,7 @@ class SecureFile:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file attached to text; its secret is told once, to who sent it. The uploader's names are None once he is gone."""
+    """A file attached to text, whose secret is told only to who sent it. His names are None once he is gone."""
 
     id: int
     project_id: int
