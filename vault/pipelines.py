@@ -144,9 +144,10 @@ class Pipelines:
 
     def jobs(self, project_id: int, page: Page, scope: Collection[str] = ()) -> Listing[Job]:
         """Return the project's jobs, newest first, only those in the statuses of `scope` when any are given."""
-        rows = self._db.query(sql.JOBS_OF_PROJECT, project=project_id)
-        found = [job_of(row) for row in rows if not scope or row["status"] in scope]
-        return Listing(found[page.offset : page.offset + page.size], len(found))
+        where = {"project": project_id, "scope": f",{','.join(scope)}," if scope else None}
+        total = self._db.query(sql.JOBS_COUNT, **where)[0]["n"]
+        rows = self._db.query(sql.JOBS_OF_PROJECT, **where, size=page.size, offset=page.offset)
+        return Listing([job_of(row) for row in rows], total)
 
     def set_status(self, job: Job, status: str, reason: str | None = None) -> Job:
         """Move a job to another status; its token ends with it. Raises `Invalid` for an unknown status."""

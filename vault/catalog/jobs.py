@@ -15,7 +15,11 @@ SET_PIPELINE_STATUS = """UPDATE pipelines SET status = :status, updated_at = :no
 JOB = "SELECT * FROM jobs WHERE id = :id AND project_id = :project"
 JOB_BY_ID = "SELECT * FROM jobs WHERE id = :id"
 JOB_BY_TOKEN = "SELECT * FROM jobs WHERE token_digest = :digest"
-JOBS_OF_PROJECT = "SELECT * FROM jobs WHERE project_id = :project ORDER BY id DESC"
+# `:scope` is the statuses wanted, each between commas, or nothing for all.
+JOBS_FILTERED = """FROM jobs WHERE project_id = :project
+    AND (CAST(:scope AS TEXT) IS NULL OR CAST(:scope AS TEXT) LIKE '%,' || status || ',%')"""
+JOBS_OF_PROJECT = f"SELECT * {JOBS_FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
+JOBS_COUNT = f"SELECT COUNT(*) AS n {JOBS_FILTERED}"
 ADD_JOB = """INSERT INTO jobs (project_id, pipeline_id, name, stage, ref, status, user_id, token_digest, created_at,
     started_at, finished_at)
     VALUES (:project, :pipeline, :name, :stage, :ref, :status, :user, :digest, :now, :started_at, :finished_at)
