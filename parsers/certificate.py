@@ -1,15 +1,16 @@
-"""X.509 certificates: serial, names, dates and fingerprints. Keys are not looked into."""
+"""X.509 certificates: serial, names, dates and fingerprints. Their keys are not looked into."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from parsers import der, pem
+from parsers.fingerprints import fingerprint
 from parsers.interface import Json, Metadata, Unreadable
+from parsers.keys import keys_beside
 from parsers.names import Name, read_name
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".cer", ".crt", ".der", ".pem")
 _LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
+_EXTENSIONS, _BASIC_CONSTRAINTS = 0xA3, "2.5.29.19"
 _OUTLINES = (b"\x30\x30\xa0\x02\x02\x30\x06", b"\x30\x30\x02\x30\x06")  # with a version, and version 1 without
 
 
@@ -33,6 +35,7 @@ class Certificate:
     starts_at: str | None
     expires_at: str
     public_key: bytes
+    extensions: der.Node | None
 
     # Names are read when they are asked for: of a keystore's thousands of certificates only the dates count.
 
@@ -45,6 +48,14 @@ class Certificate:
     def subject(self) -> Name:
         """Whose it is. Raises `Unreadable("malformed")`."""
         return read_name(self.subject_node)
+
+    @property
+    def is_ca(self) -> bool:
+        """Whether it says of itself that it may issue others (RFC 5280 4.2.1.9)."""
+        try:
+            return self.extensions is not None and _says_ca(der.explicit(self.extensions, 3))
+        except Unreadable:  # nothing that is shown depends on extensions
+            return False
 
     @property
     def sha1(self) -> str:
@@ -72,6 +83,7 @@ class Certificate:
             "starts_at": self.starts_at,
             "issuer_dn": self.issuer.rfc4514(),
             "subject_dn": self.subject.rfc4514(),
+            "is_ca": self.is_ca,
             "sha1": self.sha1,
             "sha256": self.sha256,
             "public_key_sha256": fingerprint(self.public_key),
@@ -99,7 +111,17 @@ def read_certificate(data: bytes) -> Certificate:
         starts_at=_time_or_none(dates[0]),
         expires_at=der.time(dates[1]),
         public_key=der.expect(public_key, der.SEQUENCE).encoding,
+        extensions=next((field for field in fields[6:] if field.tag == _EXTENSIONS), None),
     )
+
+
+def _says_ca(extensions: der.Node) -> bool:
+    for extension in der.sequence(extensions):
+        oid, *_, value = der.sequence(extension, 2)
+        if der.oid(oid) == _BASIC_CONSTRAINTS:
+            constraints = der.sequence(der.load(der.octets(value)))
+            return bool(constraints) and constraints[0].tag == der.BOOLEAN and any(constraints[0].content)
+    return False
 
 
 def _time_or_none(node: der.Node) -> str | None:
@@ -121,11 +143,6 @@ def leaf(certificates: Sequence[Certificate]) -> Certificate:
     return certificates[0]
 
 
-def fingerprint(encoding: bytes, algorithm: str = "sha256") -> str:
-    """Return a digest in keytool's manner: upper-case hex in pairs, parted by colons."""
-    return hashlib.new(algorithm, encoding, usedforsecurity=False).digest().hex(":").upper()
-
-
 class CertificateParser:
     """A certificate in DER or PEM, whatever it is called; in PEM with other things beside it, too."""
 
@@ -140,10 +157,13 @@ class CertificateParser:
             return 90
         return 10 if name.lower().endswith(_SUFFIXES) else 0
 
-    def parse(self, data: bytes, _password: str | None, _budget: Budget) -> Metadata:
-        """Describe the first certificate in the data."""
+    def parse(self, data: bytes, _password: str | None, budget: Budget) -> Metadata:
+        """Describe the first certificate in the data, and name the private keys that stand beside it."""
         encoding = pem.unwrap(data, _LABELS)
         if encoding[:1] != b"\x30":
             raise Unreadable("unrecognized")
         certificate = read_certificate(encoding)
-        return Metadata(certificate.describe(), certificate.expires_at)
+        described = certificate.describe()
+        if pem.is_pem(data):
+            described |= keys_beside(data, described["public_key_sha256"], budget)
+        return Metadata(described, certificate.expires_at)

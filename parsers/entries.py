@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from parsers.fingerprints import fingerprint
 from parsers.interface import Json, Metadata
 
 if TYPE_CHECKING:
@@ -39,8 +40,13 @@ def describe_entries(entries: list[Entry], budget: Budget) -> Metadata:
         spokesman = _first_to_expire([entry for entry in entries if entry.kind == TRUSTED])
     if spokesman is not None and spokesman.leaf is not None:
         fields = {**spokesman.leaf.describe(), "alias": spokesman.alias}
-    fields["entries"] = [entry.describe() for entry in entries[: budget.entries]]
-    if len(entries) > budget.entries:
+    listed = entries[: budget.entries]
+    fields["entries"] = [entry.describe() for entry in listed]
+    # Beside the entries, whose keys are those that clients know.
+    fields["public_keys_sha256"] = [
+        fingerprint(entry.leaf.public_key) for entry in listed if entry.kind == PRIVATE_KEY and entry.leaf is not None
+    ]
+    if len(entries) > len(listed):
         fields["entries_truncated"] = True
     return Metadata(fields, fields.get("expires_at"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,10 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from parsers import der, pem
-from parsers.certificate import fingerprint
+from parsers.fingerprints import fingerprint
 from parsers.interface import Json, Metadata, Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from parsers.interface import Budget
@@ -61,12 +64,7 @@ class PrivateKeyParser:
         if not pem.is_pem(data):
             return Metadata(_describe_der(data))
         block = pem.first(data, _PRIVATE | {_ENCRYPTED, _OPENSSH})
-        if block.label == _OPENSSH:
-            return Metadata(_describe_openssh(data))
-        content = block.decode()
-        if block.label == _ENCRYPTED or b"ENCRYPTED" in block.headers:
-            return Metadata({"encrypted": True})
-        return Metadata(_describe(content))
+        return Metadata(_describe_openssh(data) if block.label == _OPENSSH else _describe_block(block))
 
 
 class PublicKeyParser:
@@ -85,6 +83,28 @@ class PublicKeyParser:
         except (ValueError, UnsupportedAlgorithm):
             raise Unreadable("malformed") from None
         return Metadata(_describe_public(key))
+
+
+def keys_beside(data: bytes, certified: str, budget: Budget) -> Json:
+    """Tell the public halves of private keys that stand in PEM beside a certificate; nothing where there are none.
+
+    An encrypted one is taken for the key of the certificate, whose own fingerprint is `certified`.
+    """
+    blocks = (block for block in pem.blocks(data) if block.label in _PRIVATE | {_ENCRYPTED})
+    found = list(islice(blocks, budget.entries))
+    return {"public_keys_sha256": list(_fingerprints(found, certified))} if found else {}
+
+
+def _fingerprints(blocks: list[pem.Block], certified: str) -> Iterator[str]:
+    for block in blocks:
+        try:
+            described = _describe_block(block)
+        except Unreadable:
+            continue
+        if described["encrypted"]:
+            yield certified
+        elif "public_key_sha256" in described:
+            yield described["public_key_sha256"]
 
 
 def _describe_der(data: bytes) -> Json:
@@ -107,6 +127,13 @@ def _describe(data: bytes) -> Json:
     except (ValueError, TypeError):
         raise Unreadable("malformed") from None
     return described | _describe_public(key.public_key())
+
+
+def _describe_block(block: pem.Block) -> Json:
+    content = block.decode()
+    if block.label == _ENCRYPTED or b"ENCRYPTED" in block.headers:
+        return {"encrypted": True}
+    return _describe(content)
 
 
 def _describe_openssh(data: bytes) -> Json:

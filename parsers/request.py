@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parsers import der, pem
-from parsers.certificate import fingerprint
+from parsers.fingerprints import fingerprint
 from parsers.interface import Metadata
 from parsers.names import read_name
 

@@ -47,14 +47,17 @@ def name(*values: str) -> bytes:
 
 
 def certificate(
-    subject: bytes | None = None, serial: bytes = b"\x02\x01\x07", expires: bytes = b"\x17\x0d340102030405Z"
+    subject: bytes | None = None,
+    serial: bytes = b"\x02\x01\x07",
+    expires: bytes = b"\x17\x0d340102030405Z",
+    extensions: bytes = b"",
 ) -> bytes:
     """Return a certificate whose key and signature are nothing."""
     algorithm = seq(oid("1.2.840.10045.4.3.2"))
     validity = seq(b"\x17\x0d240101000000Z", expires)
     key = seq(algorithm, tlv(0x03, b"\0"))
     named = name("x") if subject is None else subject
-    tbs = seq(explicit(0, integer(2)), serial, algorithm, named, validity, named, key)
+    tbs = seq(explicit(0, integer(2)), serial, algorithm, named, validity, named, key, extensions)
     return seq(tbs, algorithm, tlv(0x03, b"\0"))
 
 
