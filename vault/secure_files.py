@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
+from vault.catalog import access as access_sql
 from vault.catalog import secure_files as sql
 from vault.clock import now, today
 from vault.errors import BlobMissing, Conflict, Invalid, LimitExceeded, NotFound, StorageFull, TooLarge, UnsafePath
@@ -61,7 +62,7 @@ class SecureFiles:
         """Keep a new file and return it with its metadata; an unreadable one is kept with a reason code.
 
         `password` opens the file this once and is not kept. Raises `TooLarge`, `UnsafePath`, `Invalid` (name blank,
-        too long or taken), `LimitExceeded` (files of the project).
+        too long or taken), `LimitExceeded` (files of the project), `NotFound` (the project is gone).
         """
         if len(data) >= self._limits.secure_file_bytes:
             raise TooLarge(self._limits.secure_file_bytes)
@@ -79,6 +80,8 @@ class SecureFiles:
 
         def work(tx: Transaction) -> SecureFile:
             tx.lock("projects", project_id)
+            if not tx.query(access_sql.PROJECT, id=project_id):  # deleted while the file came
+                raise NotFound("Project")
             self._check_place(tx.query, project_id, name)
             self._storage.insert(tx, sealed)
             return sql.secure_file(tx.query(sql.ADD, name=name, **values)[0])

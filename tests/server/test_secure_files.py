@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness import Client, unique
 from tests.server.support import MIB, files_of, sample
+from vault.errors import NotFound
 
 if TYPE_CHECKING:
     from tests.harness import RunningVault
@@ -233,3 +234,16 @@ class TestOrderOfChecks:
 
         assert wrong.post(files_of(project), data=b"\x00", headers={"Content-Type": "application/json"}).status == 401
         assert wrong.upload(project["id"], "a", bytes(6 * MIB)).status == 401
+
+
+class TestDeletedProjects:
+    def test_take_no_file_that_was_still_on_its_way(self, vault: RunningVault, project: dict[str, Any]) -> None:
+        """The project goes between the checks of the upload and its end: nothing may be left without an owner."""
+        vault.root.delete(f"/projects/{project['id']}")
+
+        with pytest.raises(NotFound):
+            vault.services.secure_files.add(project["id"], "late", b"1" * 100_000)
+
+        query = vault.services.database.query
+        assert query("SELECT id FROM secure_files WHERE project_id = :id", id=project["id"]) == []
+        assert query("SELECT id FROM blobs WHERE project_id = :id", id=project["id"]) == []
