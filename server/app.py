@@ -12,9 +12,10 @@ from aiohttp import web
 from server import middlewares
 from server.access import guarded
 from server.api import FAMILIES
-from server.app_keys import DRAINING, GUESSES, OFFLOAD, SERVICES, SETTINGS
+from server.app_keys import DRAINING, GUESSES, OFFLOAD, SERVICES, SETTINGS, TURNS
 from server.guessing import Guesses
 from server.offload import Offload
+from server.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,6 +38,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)
     app[GUESSES] = Guesses()
+    app[TURNS] = Turns()
     app[DRAINING] = asyncio.Event()
     app.on_response_prepare.append(middlewares.add_headers)
     app.cleanup_ctx.append(_offload)

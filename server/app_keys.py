@@ -10,6 +10,7 @@ from aiohttp import web
 from server.guessing import Guesses
 from server.offload import Offload
 from server.settings import Settings
+from server.turns import Turns
 from server.wiring import Services
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ SERVICES = web.AppKey("services", Services)
 SETTINGS = web.AppKey("settings", Settings)
 OFFLOAD = web.AppKey("offload", Offload)
 GUESSES = web.AppKey("guesses", Guesses)
+TURNS = web.AppKey("turns", Turns)
 DRAINING = web.AppKey("draining", asyncio.Event)
 
 PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal", object)  # type: ignore[arg-type]

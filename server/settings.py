@@ -47,6 +47,7 @@ class Settings:
     secure_files_per_project: int = setting(100, "secure files a project may hold")
     upload_bytes: int = setting(100 * MIB, "Markdown uploads of more than this many bytes are refused")
     upload_role: str = setting("none", "least role that may upload: none (who sees the project), guest, ... owner")
+    repository_body_bytes: int = setting(20 * MIB, "bytes that a request may have which writes a repository's file")
     workers: int = setting(1, "processes that serve; each may use a core", least=1)
     threads: int = setting(16, "threads that serve blocking work", least=1)
     parser_children: int = setting(2, "child processes that read uploaded files", least=1)

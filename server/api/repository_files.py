@@ -15,6 +15,7 @@ from aiohttp import web
 
 from server import forms
 from server.access import Endpoint, project
+from server.api.repository_writes import create, needed, remove, update
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
 from server.downloads import matches
 from server.errors import Refused, json_answer
@@ -27,6 +28,7 @@ from vault.repositories import Lines
 from vault.repositories.rights import may_read
 
 if TYPE_CHECKING:
+    from server.settings import Settings
     from vault.models import Project
     from vault.repositories import BlameRange, File
 
@@ -43,14 +45,6 @@ async def readable(request: web.Request) -> Project:
     if not may_read(found, role):
         raise Forbidden
     return found
-
-
-def needed(check: Check, name: str) -> str:
-    """Return a text that has to be there and not blank, with GitLab's two complaints when it is missing."""
-    text = check.text(name, required=True, blank=False)
-    if not check.has(name):
-        check.refuse(name, "is empty")
-    return text
 
 
 async def _file(request: web.Request, found: Project, ref: str | None) -> File:
@@ -200,10 +194,19 @@ async def unencoded(request: web.Request) -> web.Response:
 PROJECT = f"{API}/projects/{{id:[^/]+}}"
 ONE = f"{PROJECT}/repository/files/{{file_path:[^/]+}}"
 SCOPES = ("read_api", "read_repository")
+
+
+def _body_limit(settings: Settings) -> int:
+    return settings.repository_body_bytes
+
+
 ENDPOINTS = (
     Endpoint("GET", f"{ONE}/blame", blame, anonymous=True, scopes=SCOPES),
     Endpoint("GET", f"{ONE}/raw", raw, anonymous=True, scopes=SCOPES, job_token=True),
     Endpoint("GET", ONE, show, anonymous=True, scopes=SCOPES),
+    Endpoint("POST", ONE, create, body_limit=_body_limit, long_text=True),
+    Endpoint("PUT", ONE, update, body_limit=_body_limit, long_text=True),
+    Endpoint("DELETE", ONE, remove, body_limit=_body_limit, long_text=True),
     *(
         Endpoint(method, f"{PROJECT}/repository/files/{{rest:.+}}", unencoded, open=True)
         for method in ("GET", "POST", "PUT", "DELETE")

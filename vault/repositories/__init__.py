@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vault.repositories.blame import BlameRange, Lines
+from vault.repositories.changes import Action, Change
+from vault.repositories.committing import Writer, Written
 from vault.repositories.facts import Facts
 from vault.repositories.reading import File, Reader
 from vault.repositories.store import Store
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from vault.catalog.database import Database, Transaction
 
-__all__ = ["BlameRange", "File", "Lines", "Repositories"]
+__all__ = ["Action", "BlameRange", "Change", "File", "Lines", "Repositories", "Written"]
 
 
 class Repositories:
@@ -28,6 +30,7 @@ class Repositories:
         self._store = Store(database, root)
         facts = Facts(database)
         self.reading = Reader(self._store, facts)
+        self.writing = Writer(self._store, facts, self.reading)
 
     def empty(self, project_id: int) -> bool:
         """Say whether the project's repository has no branch yet."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from vault.catalog import repositories as sql
@@ -49,8 +48,3 @@ class Facts:
             tx.query(sql.ADD_LAST_COMMIT, project=project_id, path=path, commit=commit_id, last=last)
 
         self._db.submit(work)
-
-
-def sha256_of(data: bytes) -> str:
-    """Return the SHA-256 of a file's content as the API tells it."""
-    return hashlib.sha256(data).hexdigest()

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vault.errors import Unavailable
+from vault.errors import StorageFull, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +77,7 @@ def run(
 ) -> bytes:
     """Run git to its end and return what it wrote.
 
-    Raises `Failed` when it says no, `Unavailable` when it takes longer than `timeout` seconds.
+    Raises `Failed` when it says no, `StorageFull`, `Unavailable` when it takes longer than `timeout` seconds.
     """
     try:
         done = subprocess.run(  # noqa: S603 - a program found once; no shell, and each argument is checked or an id
@@ -92,6 +92,8 @@ def run(
         )
     except subprocess.TimeoutExpired:
         raise Unavailable(f"git {arguments[0]} took longer than {timeout:.0f} seconds") from None
+    if b"No space left on device" in done.stderr and done.returncode:
+        raise StorageFull("there is no room for the repository to grow")
     if done.returncode:
         raise Failed(arguments[0], done.returncode, done.stderr)
     return done.stdout

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vault.errors import NotFound
 from vault.repositories import program
 from vault.repositories.blame import blame
+from vault.repositories.content import LARGE
 from vault.repositories.history import last_commit
 from vault.repositories.paths import clean_path
 from vault.repositories.revisions import resolve
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from vault.repositories.blame import BlameRange, Lines
     from vault.repositories.facts import Facts
     from vault.repositories.store import Store
-
-# libgit2 holds the interpreter's lock while it reads or writes a blob, some 4 ms for each MiB.
-LARGE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

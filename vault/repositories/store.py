@@ -14,11 +14,11 @@ from pygit2.enums import ConfigLevel
 
 from vault import clock
 from vault.catalog import repositories as sql
-from vault.errors import Conflict, Damaged, NotFound
+from vault.errors import Conflict, Damaged, NotFound, StorageFull, Unavailable
 from vault.repositories.locks import OWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from vault.catalog.database import Database, Transaction
@@ -50,13 +50,19 @@ class Store:
         rows = self._db.query(sql.REPOSITORY, project=project_id)
         return not rows or bool(rows[0]["empty"])
 
-    def settle(self, project_id: int, *, empty: bool, default_branch: str | None = None) -> None:
-        """Remember whether the repository has a branch, and which one is the project's from now on."""
+    def settle(self, project: Project, branches: Sequence[str]) -> None:
+        """Remember whether the repository has a branch; where it got its first ones, one is the project's default."""
+        was_empty, is_empty = self.empty(project.id), not branches
+        if was_empty == is_empty:
+            return
+        adopted = None
+        if was_empty and project.default_branch not in branches:
+            adopted = next((name for name in ("main", "master") if name in branches), branches[0])
 
         def work(tx: Transaction) -> None:
-            tx.query(sql.SET_EMPTY, project=project_id, empty=int(empty))
-            if default_branch is not None:
-                tx.query(sql.SET_DEFAULT_BRANCH, id=project_id, branch=default_branch)
+            tx.query(sql.SET_EMPTY, project=project.id, empty=int(is_empty))
+            if adopted is not None:
+                tx.query(sql.SET_DEFAULT_BRANCH, project=project.id, branch=adopted)
 
         self._db.write(work)
 
@@ -91,16 +97,19 @@ class Store:
     def use(self, folder: Path, work: Callable[[pygit2.Repository], T]) -> T:
         """Return `work(repository)`, done a second time with a fresh look at the disk when the first one failed.
 
-        Packs are replaced while they are read. Raises `Damaged` when the second time fails as well.
+        Packs are replaced while they are read. Raises `Damaged` when the second time fails as well, `StorageFull` or
+        `Unavailable` when the disk does.
         """
-        try:
-            return work(self.opened(folder))
-        except (pygit2.GitError, KeyError):
-            self.forget(folder)
-        try:
-            return work(self.opened(folder))
-        except (pygit2.GitError, KeyError) as error:
-            raise Damaged(f"the repository in {folder.name} cannot be read") from error
+        for fresh in (False, True):
+            if fresh:
+                self.forget(folder)
+            try:
+                return work(self.opened(folder))
+            except (pygit2.GitError, KeyError) as error:
+                failure: Exception = error
+            except OSError as error:
+                raise _disk_failure(error) from error
+        raise Damaged(f"the repository in {folder.name} cannot be read") from failure
 
     def opened(self, folder: Path) -> pygit2.Repository:
         """Return this thread's own object of a repository, which no other thread may use."""
@@ -141,6 +150,13 @@ class Store:
 class _Handles(threading.local):
     def __init__(self) -> None:
         self.known: OrderedDict[Path, pygit2.Repository] = OrderedDict()
+
+
+def _disk_failure(error: OSError) -> Unavailable:
+    # libgit2 hands on the system's words and not its number.
+    if "No space left" in str(error) or "quota exceeded" in str(error):
+        return StorageFull("there is no room for the repository to grow")
+    return Unavailable(f"the disk of the repositories does not answer ({type(error).__name__})")
 
 
 def _configure() -> None:

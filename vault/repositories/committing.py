@@ -1,0 +1,196 @@
+"""Writing: each change is one commit, and changes of different files to one branch all land.
+
+A writer waits for the queue of its branch, which orders the threads and processes of the vault, and moves the branch
+by compare-and-swap, which also holds against pushes: when the branch has moved on, the change is made again on the new
+tip. Only what contradicts the file as it then is fails.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vault.errors import CannotCommit, NotFound
+from vault.repositories.changes import Action, find_place, tree_with, wanted_entry
+from vault.repositories.content import blob_id_of, keep_blob, sha256_of
+from vault.repositories.locks import branch_queue
+from vault.repositories.paths import is_branch_name
+from vault.repositories.refs import Moved, create_branch, move_branch
+from vault.repositories.revisions import branch_tip, branches, resolve
+from vault.repositories.rights import may_push
+from vault.repositories.signatures import sign
+from vault.repositories.trees import entry_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pygit2
+
+    from vault.models import Project, Role, User
+    from vault.repositories.changes import Change, Place
+    from vault.repositories.facts import Facts
+    from vault.repositories.reading import Reader
+    from vault.repositories.store import Store
+    from vault.repositories.trees import Entry
+
+PATIENCE = 15.0
+NOT_ALLOWED = "You are not allowed to push into this branch"
+NOT_ON_A_BRANCH = "You can only create or edit files when you are on a branch"
+TAKEN = "A branch called '{}' already exists. Switch to that branch in order to make changes"
+BAD_NAME = "Something went wrong when we tried to create '{}' for you: {}"
+STALE = "You are attempting to update a file that has changed since you started editing it."
+STALE_DELETE = "You are attempting to delete a file that has been previously updated."
+LOST = "9:Could not update refs/heads/{}. Please refresh and try again.."
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a change became; `blob_id` and `sha256` are None where a file was deleted."""
+
+    commit_id: str
+    blob_id: str | None
+    sha256: str | None
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A change with all that does not depend on the state of the repository."""
+
+    project: Project
+    folder: Path
+    user: User
+    role: Role
+    change: Change
+    blob_id: pygit2.Oid | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A change against the repository as it is: the commit to build on, and what is to stand where.
+
+    `parent` is None for the first commit of all; `new_branch` says that the branch is not there yet.
+    """
+
+    parent: pygit2.Commit | None
+    new_branch: bool
+    place: Place
+    entry: Entry | None
+
+
+class Writer:
+    """Writes the files of all projects' repositories."""
+
+    def __init__(self, store: Store, facts: Facts, reader: Reader) -> None:
+        self._store = store
+        self._facts = facts
+        self._reader = reader
+
+    def write(self, project: Project, user: User, role: Role, change: Change) -> Written:
+        """Make one commit of a change and return what it became when it is durable.
+
+        `role` is the user's in the project; he is the committer, and the author unless another is named. Raises
+        `CannotCommit` with the reason.
+        """
+        keeps = change.action is not Action.DELETE
+        blob_id = blob_id_of(change.content) if keeps else None
+        order = _Order(project, self._store.ensure(project), user, role, change, blob_id)
+        # A look before the work; what is true when our turn comes decides.
+        self._store.use(order.folder, lambda repository: self._plan(order, repository))
+        if keeps:
+            self._store.use(order.folder, lambda repository: keep_blob(order.folder, repository, change.content))
+        with branch_queue(order.folder, change.branch):
+            commit_id, plan = self._land(order)
+        self._settle(order)
+        created = plan.place.entry is None
+        if blob_id is None:
+            return Written(commit_id, None, None, created)
+        sha256 = sha256_of(change.content)
+        self._facts.tell_sha256(project.id, str(blob_id), len(change.content), sha256)
+        return Written(commit_id, str(blob_id), sha256, created)
+
+    def _land(self, order: _Order) -> tuple[str, _Plan]:
+        """Try until the branch has the change on top, or the change cannot be made."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._store.use(order.folder, lambda repository: self._attempt(order, repository))
+            except Moved:
+                if time.monotonic() > deadline:
+                    raise CannotCommit(LOST.format(order.change.branch)) from None
+                time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that two do not keep meeting
+
+    def _attempt(self, order: _Order, repository: pygit2.Repository) -> tuple[str, _Plan]:
+        change = order.change
+        plan = self._plan(order, repository)
+        new = repository.create_commit(
+            None,
+            sign(order.user, change.author_name, change.author_email),
+            sign(order.user),
+            change.message,
+            tree_with(repository, plan.place, plan.entry),
+            [] if plan.parent is None else [plan.parent.id],
+        )
+        if plan.new_branch or plan.parent is None:
+            create_branch(order.folder, change.branch, new)
+        else:
+            move_branch(order.folder, repository, change.branch, plan.parent.id, new)
+        return str(new), plan
+
+    def _plan(self, order: _Order, repository: pygit2.Repository) -> _Plan:
+        """Hold the change against the repository as it is now. Raises `CannotCommit`."""
+        change = order.change
+        tip = branch_tip(repository, change.branch)
+        parent = _parent(order, repository, tip)
+        place = find_place(parent, change.path)
+        entry = wanted_entry(change, order.blob_id, place.entry)
+        if change.last_commit_id and place.entry is not None and parent is not None:
+            self._check_fresh(order, repository, parent, change.last_commit_id)
+        return _Plan(parent, tip is None, place, entry)
+
+    def _check_fresh(
+        self, order: _Order, repository: pygit2.Repository, parent: pygit2.Commit, last_commit_id: str
+    ) -> None:
+        """Refuse a change by who has not seen the file as it is: any commit that has it so will do."""
+        project, path = order.project, order.change.path
+        try:
+            seen = resolve(repository, last_commit_id, project.default_branch)
+        except NotFound:
+            raise CannotCommit(f"last_commit_id '{last_commit_id}' is not a commit of this repository") from None
+        ours = self._reader.last_commit(project, order.folder, repository, parent, path)
+        if entry_at(seen, path) is None or ours != self._reader.last_commit(
+            project, order.folder, repository, seen, path
+        ):
+            raise CannotCommit(STALE_DELETE if order.change.action is Action.DELETE else STALE)
+
+    def _settle(self, order: _Order) -> None:
+        """Remember that the repository has a branch; the first one it ever gets becomes the default branch."""
+        if self._store.empty(order.project.id):
+            self._store.settle(order.project, self._store.use(order.folder, branches))
+
+
+def _parent(order: _Order, repository: pygit2.Repository, tip: pygit2.Commit | None) -> pygit2.Commit | None:
+    """Return the commit to build on, None in an empty repository. Raises `CannotCommit`, in GitLab's order."""
+    branch = order.change.branch
+    start_branch = order.change.start_branch or branch
+    names = branches(repository) if tip is None else [branch]
+    if not may_push(order.project, order.role, branch, empty=not names):
+        raise CannotCommit(NOT_ALLOWED)
+    start = tip if start_branch == branch else branch_tip(repository, start_branch)
+    if names and start is None:
+        raise CannotCommit(NOT_ON_A_BRANCH)
+    if tip is not None and start_branch != branch:
+        raise CannotCommit(TAKEN.format(branch))
+    if tip is None:
+        _check_new_branch(branch, names)
+    return start
+
+
+def _check_new_branch(branch: str, names: list[str]) -> None:
+    if not is_branch_name(branch):
+        raise CannotCommit(BAD_NAME.format(branch, "Branch name is invalid"))
+    for other in names:
+        if other.startswith(f"{branch}/") or branch.startswith(f"{other}/"):
+            raise CannotCommit(BAD_NAME.format(branch, f"git cannot have it beside the branch '{other}'"))

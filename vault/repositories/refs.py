@@ -1,0 +1,72 @@
+"""Branches: moved by compare-and-swap, so that neither a writer of the vault nor a push is ever overwritten."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pygit2
+
+from vault.repositories import program
+from vault.repositories.locks import git_at_work, no_git_at_work
+from vault.repositories.store import sync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOWHERE = "0" * 40
+
+
+class Moved(Exception):
+    """The branch is no longer where it was, or cannot be touched this moment: look again."""
+
+
+def move_branch(folder: Path, repository: pygit2.Repository, branch: str, old: pygit2.Oid, new: pygit2.Oid) -> None:
+    """Move a branch from `old` to `new`, durable on return, in the branch's queue. Raises `Moved`."""
+    name = f"refs/heads/{branch}"
+    try:
+        reference = repository.references[name]
+        if reference.target != old:
+            raise Moved
+        reference.set_target(new)
+    except (pygit2.GitError, OSError) as error:
+        found = repository.references.get(name)
+        if found is not None and found.target == new:
+            return
+        if found is None or found.target != old or _locked(folder, name):
+            raise Moved from error
+        raise
+
+
+def create_branch(folder: Path, branch: str, new: pygit2.Oid) -> None:
+    """Make a branch that must not be there, durable on return. Raises `Moved` when it is, or another is in its way.
+
+    By git itself: libgit2 looks before it takes the lock, and two could make the same branch.
+    """
+    name = f"refs/heads/{branch}"
+    try:
+        with git_at_work(folder) as share:
+            program.run(folder, "update-ref", name, str(new), NOWHERE, inherit=(share,))
+    except program.Failed as error:
+        _locked(folder, name)
+        raise Moved from error
+    place = (folder / name).parent
+    while place != folder:
+        sync(place)
+        place = place.parent
+
+
+def _locked(folder: Path, name: str) -> bool:
+    """Say whether somebody holds git's lock of a ref; one whose owner must be dead is taken away first.
+
+    The caller is in the branch's queue, so it is no writer of the vault; when no git program is at work either, the
+    owner was killed. True also when the lock was there a moment ago: trying again is right either way.
+    """
+    lock = folder / f"{name}.lock"
+    if not lock.exists():
+        return False
+    with no_git_at_work(folder) as alone:
+        if alone:
+            with suppress(FileNotFoundError):
+                lock.unlink()
+    return True
