@@ -12,10 +12,12 @@ from server.params import Check
 from server.urls import API, base_url
 from vault.models import Namespace, Project, Role, Visibility
 from vault.projects import check_default_branch
+from vault.repositories import Action, Change
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from server.wiring import Services
     from vault.models import Principal
 
 
@@ -47,7 +49,7 @@ def present(request: web.Request, found: Project, caller: Principal | None) -> d
         "namespace": present_namespace(request, namespace),
         "visibility": found.visibility,
         "archived": found.archived,
-        "empty_repo": True,
+        "empty_repo": services.repositories.empty(found.id),
         "creator_id": found.creator_id,
         "public_jobs": found.settings.get("public_jobs", True),
         "permissions": {"project_access": _level(own), "group_access": _level(inherited)},
@@ -107,6 +109,7 @@ async def create(request: web.Request) -> web.Response:
     visibility = check.choice("visibility", tuple(Visibility), Visibility.PRIVATE)
     description = check.text("description")
     branch = check.text("default_branch", "main")
+    with_readme = check.boolean("initialize_with_readme")
     check.done()
     if not name and not path:
         raise BadRequest("name, path are missing, at least one parameter must be provided")
@@ -122,9 +125,18 @@ async def create(request: web.Request) -> web.Response:
             description=description,
             default_branch=check_default_branch(branch),
         )
+        if with_readme:
+            _add_readme(request.app[SERVICES], made, caller)
         return present(request, made, caller)
 
     return json_answer(await request.app[OFFLOAD].call(work), 201)
+
+
+def _add_readme(services: Services, made: Project, caller: Principal) -> None:
+    """Make the repository's first commit; whoever may make a project may make that."""
+    text = f"# {made.name}\n\n{made.description}\n" if made.description else f"# {made.name}\n"
+    readme = Change(Action.CREATE, "README.md", made.default_branch, "Initial commit", text.encode())
+    services.repositories.writing.write(made, caller.user, Role.OWNER, readme)
 
 
 async def update(request: web.Request) -> web.Response:
