@@ -5,6 +5,7 @@ Everything goes through the same command and the same API that a team would use.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
 FOLDER = Path(".demo")
 PORT = 8080
 READY_SECONDS = 30
+END_SECONDS = 30
+# A proxy in the environment is for other machines than this one.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def main() -> int:
     """Make the demo vault, fill it, say how to use it, and serve until a signal comes."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _refuse_beside_another()
     data, token, port = FOLDER / "vault", f"glpat-demo-{secrets.token_hex(12)}", _port()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
@@ -40,8 +45,8 @@ def main() -> int:
     log = FOLDER / "server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "serve", "--data", str(data), "--port", str(port)],
-            env={**os.environ, "SECURE_FILES_ROOT_TOKEN": token},
+            _command("serve", "--data", str(data), "--port", str(port)),
+            env=_environment(SECURE_FILES_ROOT_TOKEN=token),
             stderr=output,
             start_new_session=True,
         )
@@ -49,18 +54,49 @@ def main() -> int:
         _wait_until_ready(server, address, log)
         project = _fill(address, token)
         _explain(address, token, project)
-        subprocess.run([sys.executable, "-m", "cli.main", "expiry-report", "--data", str(data)], check=True)
+        subprocess.run(_command("expiry-report", "--data", str(data)), env=_environment(), check=True)
         print(f"\nServing {data} (log: {log}); Ctrl-C ends it, the next `make demo` begins anew.", flush=True)
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        server.terminate()
-        server.wait(30)
+        _end(server)
 
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End the server, whatever signals still come meanwhile."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    server.terminate()
+    try:
+        server.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "cli.main", *words]
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """Return the environment without anybody's settings: the demo fills its own vault and no other."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("SECURE_FILES_")}, **more}
+
+
+def _refuse_beside_another() -> None:
+    """Leave the vault of a demo that is running in this folder alone: its server holds the lock in it."""
+    try:
+        with (FOLDER / "vault" / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return
+    except BlockingIOError:
+        raise SystemExit("a demo is running in this folder already; end that one first") from None
 
 
 def _port() -> int:
@@ -80,7 +116,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], address: str, log: Path) 
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with urllib.request.urlopen(f"{address}/-/readiness", timeout=2):
+            with _opener.open(f"{address}/-/readiness", timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
@@ -93,16 +129,19 @@ def _fill(address: str, token: str) -> int:
     project = _post(address, token, "/projects", {"name": "mobile-app", "namespace_id": group["id"]})
     made = datetime.now(UTC).replace(microsecond=0)
     samples = [sample for sample in catalogue() if sample.demo]
+    on_terminal = sys.stderr.isatty()
     for number, sample in enumerate(samples, 1):
-        print(f"\rputting samples in: {number}/{len(samples)}", end="", file=sys.stderr, flush=True)
+        if on_terminal:
+            print(f"\rputting samples in: {number}/{len(samples)}", end="", file=sys.stderr, flush=True)
         fields = {"name": sample.name, **({} if sample.password is None else {"password": sample.password})}
         _upload(address, token, project["id"], fields, sample.contents(made))
-    print(file=sys.stderr)
+    if on_terminal:
+        print(file=sys.stderr)
     return int(project["id"])
 
 
 def _explain(address: str, token: str, project: int) -> None:
-    print(f"""
+    text = f"""
 A vault with sample files is running.
 
   Address   {address}
@@ -114,7 +153,8 @@ Try it, in another terminal:
   curl --header "PRIVATE-TOKEN: {token}" "{address}/api/v4/projects/{project}/secure_files"
 
 What expires:
-""")
+"""
+    print(text, flush=True)  # before what the next process writes
 
 
 def _post(address: str, token: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +178,7 @@ def _parts(boundary: str, fields: dict[str, str], content: bytes) -> Iterator[by
 def _send(address: str, token: str, path: str, body: bytes, kind: str) -> dict[str, Any]:
     headers = {"PRIVATE-TOKEN": token, "Content-Type": kind}
     request = urllib.request.Request(f"{address}/api/v4{path}", body, headers, method="POST")
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with _opener.open(request, timeout=60) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
