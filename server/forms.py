@@ -86,10 +86,12 @@ def gathered(pairs: Iterable[tuple[str, Any]]) -> Values:
     """Return pairs as values: of a repeated name the last, of `name[]` all."""
     values: Values = {}
     for name, value in pairs:
-        if name.endswith("[]"):
-            values.setdefault(name[:-2], []).append(value)
-        else:
+        if not name.endswith("[]"):
             values[name] = value
+        elif isinstance(known := values.get(name[:-2]), list):
+            known.append(value)
+        else:
+            values[name[:-2]] = [value]
     return values
 
 

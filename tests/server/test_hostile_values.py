@@ -45,6 +45,14 @@ class TestValues:
                 assert answer.status < 500, (field, value, answer)
                 assert isinstance(answer.json, dict)
 
+    @pytest.mark.parametrize("query", ["scope=failed&scope[]=failed", "scope[]=failed&scope=failed", "scope[]&scope&[]="])
+    def test_given_once_as_text_and_once_as_a_list_never_crash(self, vault: RunningVault, query: str) -> None:
+        project = vault.project()
+
+        assert vault.root.get(f"/projects/{project['id']}/jobs?{query}").status in (200, 400)
+        answer = vault.root.post(f"/projects/{project['id']}/jobs", data=f"name=a&name[]=b&ref=main&{query}")
+        assert answer.status == 400
+
     @pytest.mark.parametrize("path", ["/projects", "/groups", "/users", "/secure_files", "/personal_access_tokens"])
     @pytest.mark.parametrize("name", ["search", "username", "user_id", "visibility", "owned", "name", "expires_before"])
     def test_in_queries_never_crash(self, vault: RunningVault, path: str, name: str) -> None:
