@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from server import forms
 from server.app_keys import GUESSES, OFFLOAD, PRINCIPAL, SERVICES, SETTINGS
 from server.errors import Refused
+from server.urls import base_url
 from vault.errors import InsufficientScope, Unauthenticated
 from vault.models import Principal, Project, Role
 
@@ -64,6 +65,7 @@ def guarded(endpoint: Endpoint) -> Handler:
         return endpoint.handler
 
     async def handler(request: web.Request) -> web.StreamResponse:
+        base_url(request)  # a Host that is none is refused before anything is done
         request[PRINCIPAL] = await _authenticate(request, endpoint)
         return await endpoint.handler(request)
 

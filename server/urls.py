@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from server.app_keys import SETTINGS
+from server.errors import BadRequest
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 API = "/api/v4"
+HOST = re.compile(r"[A-Za-z0-9._\-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?")
 
 
 def base_url(request: web.Request) -> str:
-    """Return scheme, host and port without a slash at the end: the setting's, else those of the request."""
-    configured = request.app[SETTINGS].external_url
-    return configured.rstrip("/") if configured else f"{request.scheme}://{request.host}"
+    """Return scheme, host and port without a slash at the end: the setting's, else those of the request.
+
+    Raises `BadRequest` for a Host header that is no host: it would stand in links and headers as it is.
+    """
+    if configured := request.app[SETTINGS].external_url:
+        return configured.rstrip("/")
+    if not HOST.fullmatch(request.host):
+        raise BadRequest("the Host header is invalid")
+    return f"{request.scheme}://{request.host}"

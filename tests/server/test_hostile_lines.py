@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness import ROOT_TOKEN
+from tests.harness import ROOT_TOKEN, unique
 from tests.server.support import MULTIPART, exchange, files_of, multipart, part, request
 
 if TYPE_CHECKING:
@@ -55,6 +55,27 @@ class TestLines:
         assert answer.headers["content-type"] == "application/json"
         assert isinstance(answer.json, dict)
         assert answer.headers["server"] == "secure-files"
+
+    @pytest.mark.parametrize("host", ['"><script>', "a b", "\xff", "a,b", "a/b", "a@b", "a:b", "[::1", ""])
+    def test_whose_host_is_none_do_nothing(self, vault: RunningVault, host: str) -> None:
+        """It would stand in links as it is."""
+        lines = {"Host": host, "PRIVATE-TOKEN": ROOT_TOKEN, "Content-Type": "application/json"}
+        path = unique("hosted")
+
+        answer = exchange(
+            vault.url, request("POST", "/api/v4/groups", lines, b'{"name": "a", "path": "%s"}' % path.encode())
+        )
+
+        assert (answer.status, answer.json) == (400, {"error": "the Host header is invalid"})
+        assert vault.root.get(f"/groups/{path}").status == 404
+
+    @pytest.mark.parametrize(
+        "host", ["vault.example.com", "vault_1:8443", "127.0.0.1:80", "[::1]:8080", "[2001:db8::1]"]
+    )
+    def test_whose_host_is_one_are_served(self, vault: RunningVault, host: str) -> None:
+        answer = exchange(vault.url, request("GET", "/api/v4/user", {"Host": host, "PRIVATE-TOKEN": ROOT_TOKEN}))
+
+        assert answer.json["web_url"] == f"http://{host}/root"
 
 
 class TestCutOff:
