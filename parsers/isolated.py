@@ -14,11 +14,13 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers import frames
 from parsers.interface import MAX_SIZE, Inspection
+from parsers.plain import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -263,4 +265,13 @@ def _inspection(reply: dict[str, Any]) -> Inspection:
     if not all(text is None or isinstance(text, str) for text in texts) or not isinstance(metadata, dict | None):
         return Inspection(error="malformed")
     kind, expires_at, error = texts
+    if expires_at is not None and not _is_timestamp(expires_at):
+        return Inspection(error="malformed")
     return Inspection(kind, metadata, expires_at, error)
+
+
+def _is_timestamp(text: str) -> bool:
+    try:
+        return timestamp(datetime.fromisoformat(text)) == text
+    except ValueError:
+        return False

@@ -17,8 +17,7 @@ _BROKEN = (
     ExpatError,
     ValueError,
     TypeError,
-    KeyError,
-    IndexError,
+    LookupError,  # also for an encoding that there is not
     AttributeError,
     OverflowError,
     RecursionError,

@@ -223,6 +223,16 @@ class TestPropertyListTricks:
             text += b'<plist version="1.0"><dict><key>Name</key><string>&a11;</string></dict></plist>'
             assert _read(pool, "x.mobileprovision", self._profile(text)).error == "malformed"
 
+    @pytest.mark.parametrize("encoding", ["UTF-4", "rot13", "idna", "undefined", "gb18030", "zlib"])
+    def test_encodings_that_nobody_knows_are_the_files_fault(
+        self, pool: Pool, encoding: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """What Python knows by that name need not be an encoding of text, and is no surprise to the parser."""
+        text = f'<?xml version="1.0" encoding="{encoding}"?><plist version="1.0"><dict/></plist>'.encode()
+
+        assert _read(pool, "x.mobileprovision", self._profile(text)).error == "malformed"
+        assert "let an exception out" not in caplog.text
+
     def test_shared_references_do_not_unfold(self, pool: Pool) -> None:
         """Thirty small lists, each holding the next one ten times, mean 10^30 values."""
         lists: list[object] = ["end"]

@@ -91,6 +91,11 @@ class Stranger(_Plugin):
     def parse(self, data, password, budget):
         return Metadata({"what": object()})
 
+class Dreamer(_Plugin):
+    kind = "dream"
+    def parse(self, data, password, budget):
+        return Metadata({}, expires_at=data.partition(b"!")[2].decode())
+
 class Misfit(_Plugin):
     kind = "misfit"
     def sniff(self, head, name):
@@ -110,6 +115,7 @@ babble = hostile:Babbler
 write = hostile:Writer
 raise = hostile:Raiser
 strange = hostile:Stranger
+dream = hostile:Dreamer
 misfit = hostile:Misfit
 no_parser = hostile:NoParser
 missing = hostile_but_missing:Parser
@@ -387,6 +393,12 @@ class TestPlugins:
     def test_what_is_no_json_is_malformed(self, make_pool: Callable[..., Pool]) -> None:
         """A value of a type of its own."""
         assert make_pool().inspect("x", b"strange!").error == "malformed"
+
+    @pytest.mark.parametrize("date", [b"soon", b"2030-01-01", b"2030-13-01T00:00:00.000Z", b""])
+    def test_what_is_no_date_is_malformed(self, make_pool: Callable[..., Pool], date: bytes) -> None:
+        """Reports reckon with it."""
+        assert make_pool().inspect("x", b"dream!" + date).error == "malformed"
+        assert make_pool().inspect("x", b"dream!2030-01-01T00:00:00.000Z").error is None
 
     def test_one_that_cannot_sniff_is_passed_over(self, make_pool: Callable[..., Pool]) -> None:
         """The others are asked."""
