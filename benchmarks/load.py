@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
+# A caller that cannot connect must not keep the others waiting for ever.
+GATE_SECONDS = 60
 BOUNDARY = "benchmark7MA4YWxkTrZu0gW"
 
 
@@ -178,7 +180,7 @@ class Caller:
 
 def _call(target: Target, work: Work, files: Sequence[str], counter: Any, gate: Any, pipe: Connection) -> None:
     result, caller = Result(), Caller(target, work, files)
-    gate.wait()
+    gate.wait(GATE_SECONDS)
     stop = time.monotonic() + work.seconds
     while time.monotonic() < stop:
         with counter.get_lock():
@@ -209,7 +211,7 @@ def measure(target: Target, work: Work, files: Sequence[str] = ()) -> Result:
         callers.append(context.Process(target=_call, args=(target, work, files, counter, gate, theirs)))
         callers[-1].start()
         pipes.append(ours)
-    gate.wait()
+    gate.wait(GATE_SECONDS)
     reset_peak(target.pid)
     begin, cpu, busy, own = time.monotonic(), cpu_seconds(target.pid), machine_seconds(), _own_seconds()
     parts = [pipe.recv() for pipe in pipes]
