@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cli import COMMANDS, EPILOG, parser
+from cli import COMMANDS, EPILOG
 from cli.main import EXIT_CODES
 from cli.serve import FLAGS
 from server.api import FAMILIES
 from server.settings import PREFIX, Settings
 from tests.docs.markdown import ROOT, Document, cells, code, document, documents
+from tests.docs.tables import options, settings
 
 if TYPE_CHECKING:
     from server.access import Endpoint
@@ -79,18 +79,8 @@ class TestReadme:
 
 class TestSettings:
     def test_are_all_in_the_table_with_flag_variable_default_and_words(self) -> None:
-        rows = [
-            [
-                f"`{each.name}`",
-                f"`--{each.name.replace('_', '-')}`" if each.name in FLAGS else "",
-                f"`{PREFIX}{each.name.upper()}`",
-                f"`{each.default}`" if each.default != "" else "",
-                each.metadata["about"],
-            ]
-            for each in fields(Settings)
-        ]
-
-        assert OPERATIONS.table("Settings") == rows
+        """`python -m tests.docs.tables` writes it."""
+        assert OPERATIONS.table("Settings") == settings()
 
     def test_that_the_documents_name_exist(self) -> None:
         known = {PREFIX + each.name.upper() for each in fields(Settings)}
@@ -98,20 +88,6 @@ class TestSettings:
         named = {name for each in DOCUMENTS for name in re.findall(rf"\b{PREFIX}[A-Z_]+\b", each.text)}
 
         assert named <= known
-
-
-def options(command: str) -> list[list[str]]:
-    """Return the options of a command as the documents write them."""
-    actions = next(each for each in parser([command])._actions if isinstance(each, argparse._SubParsersAction))
-    rows = []
-    for action in actions.choices[command]._actions:
-        if isinstance(action, argparse._HelpAction):
-            continue
-        choices = ",".join(map(str, action.choices or ()))
-        value = action.metavar or (f"{{{choices}}}" if choices else action.dest.upper())
-        written = f"{', '.join(action.option_strings)} {value}" if action.option_strings else action.metavar or choices
-        rows.append([f"`{written}`", (action.help or "").replace("%%", "%")])
-    return rows
 
 
 class TestCommands:
