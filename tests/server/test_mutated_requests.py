@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.harness import RunningVault
 
 # More rounds from another seed find more: MUTATIONS=100000 MUTATION_SEED=7 pytest tests/server/test_mutated_requests.py
-COUNT = int(os.environ.get("MUTATIONS", "1500"))
+COUNT = int(os.environ.get("MUTATIONS", "3000"))
 SEED = int(os.environ.get("MUTATION_SEED", "4711"))
 
 WORDS = (
