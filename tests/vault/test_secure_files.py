@@ -17,7 +17,7 @@ from vault.models import Limits, Page, Principal, Project, Role, SecureFile
 from vault.secure_files import check_name, extension, present
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SOON, LATER = "2030-01-01T00:00:00.000Z", "2040-01-01T00:00:00.000Z"
@@ -247,6 +247,47 @@ def at_once(count: int, call: Any) -> list[Any]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(outcome, range(count)))
+
+
+class TestTooLate:
+    """What changed while a file was being read decides, and the file that came too late leaves nothing."""
+
+    def meanwhile(self, core: Core, change: Callable[[], object]) -> None:
+        """Have `change` happen once, while the next file is being read."""
+        reader = core.reader
+
+        def interrupted(name: str, data: bytes, password: str | None = None, /) -> Found:
+            core.secure_files._inspect = reader
+            change()
+            return reader(name, data, password)
+
+        core.secure_files._inspect = interrupted
+
+    def test_a_name_that_was_taken_meanwhile(self, core: Core, project: Project) -> None:
+        self.meanwhile(core, lambda: core.secure_files.add(project.id, "a", b"first"))
+
+        with pytest.raises(Invalid, match="has already been taken"):
+            core.secure_files.add(project.id, "a", bytes(LARGE))
+        assert list(core.blobs.ids()) == []
+        assert names(core, project) == ["a"]
+
+    def test_a_file_that_was_removed_meanwhile(self, core: Core, project: Project) -> None:
+        file = core.secure_files.add(project.id, "a", b"first")
+        self.meanwhile(core, lambda: core.secure_files.remove(project.id, file.id))
+
+        with pytest.raises(NotFound):
+            core.secure_files.replace(project.id, file.id, bytes(LARGE))
+        assert list(core.blobs.ids()) == []
+        assert names(core, project) == []
+
+    def test_a_file_that_was_replaced_meanwhile_keeps_the_newer_metadata(self, core: Core, project: Project) -> None:
+        file = core.secure_files.add(project.id, "a", b"first")
+        self.meanwhile(core, lambda: core.secure_files.replace(project.id, file.id, b"second"))
+        core.reader.answer = READ
+        after = core.secure_files.read_again(project.id, file.id, "password of the first")
+
+        assert told(after)["checksum"] == hashlib.sha256(b"second").hexdigest()
+        assert core.reader.asked[-1][1] == b"first"
 
 
 class TestDocuments:
