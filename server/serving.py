@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -30,12 +31,20 @@ log = logging.getLogger("secure_files.server")
 
 KEEPALIVE = 60.0
 LINGERING = 5.0
+LOOK_SECONDS = 0.05
+# What is still running after its grace is cancelled and gets so long to notice.
+CUT_SECONDS = 0.5
 
 
 class QuietHandler(RequestHandler):
     """Answers what cannot be parsed with JSON, and logs only what kind of error it was."""
 
     __slots__ = ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way: its body still coming, being answered, or its answer being sent."""
+        return self._request_in_progress
 
     def handle_error(
         self,
@@ -64,7 +73,10 @@ class QuietServer(Server):
 
 
 class Runner(web.AppRunner):
-    """Runs the application on `QuietServer`, with time limits on idle connections and on clients that do not read."""
+    """Runs the application on `QuietServer`, with time limits on idle connections and on clients that do not read.
+
+    Its end is ours: aiohttp's stops reading at once, and would cut off every upload whose body is still coming.
+    """
 
     def __init__(self, app: web.Application, *, grace: float = 20.0) -> None:
         super().__init__(
@@ -74,30 +86,48 @@ class Runner(web.AppRunner):
             auto_decompress=False,
             keepalive_timeout=KEEPALIVE,
             lingering_time=LINGERING,
-            shutdown_timeout=grace,
+            shutdown_timeout=CUT_SECONDS,
         )
+        self._grace = grace
+        self._draining = False
         self._watching: asyncio.Task[None] | None = None
 
     async def _make_server(self) -> Server:
         server = await super()._make_server()
         # aiohttp has no setting for the class of its connections; the instance is made over instead.
         server.__class__ = QuietServer
-        server.request_handler = _in_json(server.request_handler)
+        server.request_handler = self._answering(server.request_handler)
         self._watching = asyncio.create_task(Watch(server).run())
         return server
 
     async def cleanup(self) -> None:
-        """End what the set-up began; running requests get their grace."""
+        """Take no more connections, let running requests have their grace, and end what the set-up began."""
+        await self._drain()
         if self._watching is not None:
             self._watching.cancel()
         await super().cleanup()
 
+    async def _drain(self) -> None:
+        self._draining = True
+        for site in list(self.sites):
+            await site.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._grace):
+                while self._busy():  # noqa: ASYNC110 - aiohttp tells nobody when it has sent an answer
+                    await asyncio.sleep(LOOK_SECONDS)
 
-def _in_json(handler: Handler) -> Handler:
-    async def answer(request: BaseRequest) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except web.HTTPException as error:
-            return json_refusal(error)
+    def _busy(self) -> bool:
+        connections = self.server.connections if self.server else ()
+        return any(connection.busy for connection in connections if isinstance(connection, QuietHandler))
 
-    return answer
+    def _answering(self, handler: Handler) -> Handler:
+        async def answer(request: BaseRequest) -> web.StreamResponse:
+            try:
+                response = await handler(request)
+            except web.HTTPException as error:
+                response = json_refusal(error)
+            if self._draining:
+                response.force_close()
+            return response
+
+        return answer

@@ -96,6 +96,8 @@ class Workers:
             self._start()
 
     def _drain(self) -> None:
+        # The workers take connections for a moment longer; what came after that would wait here for nobody.
+        self._listening.close()
         for worker in self._running.values():
             os.write(worker.pipe, b"d")
         deadline = time.monotonic() + NOTICE_SECONDS + self._settings.grace + LATE_SECONDS

@@ -107,6 +107,13 @@ class Server:
         """A client of the administrator."""
         return Client(self.url, ROOT_TOKEN)
 
+    def client_with_new_token(self) -> Client:
+        """Return a client of the administrator with a token of its own."""
+        body = {"name": unique("token"), "scopes": ["api"]}
+        made = self.root.post("/users/1/personal_access_tokens", json=body)
+        assert made.status == 201, made
+        return Client(self.url, made.json["token"])
+
     def project(self) -> int:
         """Make a project of the administrator's and return its id."""
         made = self.root.post("/projects", json={"name": unique("app")})
@@ -142,14 +149,18 @@ class Server:
         """Signal the parent alone."""
         self.process.send_signal(number)
 
+    def signal_everyone(self, number: int) -> None:
+        """Signal every process there is at one time, as a service manager does: the parsers too."""
+        for pid in self.everyone():
+            _signal(pid, number)
+
     def signal_group(self, number: int) -> None:
-        """Signal parent and workers at one time, as a service manager or a terminal does."""
+        """Signal parent and workers at one time, as a terminal does."""
         os.killpg(self.process.pid, number)
 
     def kill_all(self) -> None:
         """Kill every process there is, and wait until they are gone."""
-        for pid in self.everyone():
-            _kill(pid)
+        self.signal_everyone(signal.SIGKILL)
         self.process.wait(10)
         self.wait_until_gone()
 
@@ -171,6 +182,6 @@ def _socket(link: Path) -> str:
     return target[len("socket:[") : -1] if target.startswith("socket:[") else ""
 
 
-def _kill(pid: int) -> None:
+def _signal(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
