@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("secure_files.server")
 
 OCTETS = "application/octet-stream"
-IDLE_SECONDS = 60.0
-"""A client that takes nothing for so long is given up."""
 
 
 class Source(Protocol):
@@ -99,8 +97,7 @@ async def _stream(
     try:
         while piece is not None:
             pieces.prefetch()
-            async with asyncio.timeout(IDLE_SECONDS):
-                await response.write(piece)
+            await response.write(piece)
             piece = await pieces.next()
         await response.write_eof()
     except ConnectionError:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PREFIX = "SECURE_FILES_"
 MIB = 1024 * 1024
+ROLES = tuple(role.name.lower() for role in Role)
 
 
 def setting(default: Any, about: str, *, least: float = 0, most: float = math.inf, one_of: tuple[str, ...] = ()) -> Any:
@@ -45,9 +46,13 @@ class Settings:
     root_token: str = setting("", "the administrator's token at the first start; empty: a new one, printed once")
     secure_file_bytes: int = setting(5 * MIB, "secure files of this many bytes and more are refused", least=1)
     secure_files_per_project: int = setting(100, "secure files a project may hold")
-    upload_bytes: int = setting(100 * MIB, "Markdown uploads of more than this many bytes are refused")
-    upload_role: str = setting("none", "least role that may upload: none (who sees the project), guest, ... owner")
+    upload_bytes: int = setting(100 * MIB, "Markdown uploads of more than this many bytes are refused", least=1)
+    upload_role: str = setting("none", "least role that may upload; none: who sees the project", one_of=ROLES)
+    artifact_bytes: int = setting(100 * MIB, "job artifacts of more than this many bytes are refused", least=1)
+    artifacts_expire_in: str = setting("30 days", "how long artifacts are kept whose job does not say; or never")
     repository_body_bytes: int = setting(20 * MIB, "bytes that a request may have which writes a repository's file")
+    push_bytes: int = setting(1024 * MIB, "bytes that one git push may bring")
+    git_programs: int = setting(8, "git programs that may run at a time in each process that serves")
     workers: int = setting(1, "processes that serve; each may use a core", least=1)
     threads: int = setting(16, "threads that serve blocking work", least=1)
     parser_children: int = setting(2, "child processes that read uploaded files", least=1)
@@ -71,11 +76,8 @@ class Settings:
         return not self.database and not self.blobs
 
     def least_upload_role(self) -> Role:
-        """Return the role that an upload needs. Raises `Invalid`."""
-        try:
-            return Role[self.upload_role.upper()]
-        except KeyError as error:
-            raise Invalid("upload_role", f"has to be one of {', '.join(role.name.lower() for role in Role)}") from error
+        """Return the role that an upload needs."""
+        return Role[self.upload_role.upper()]
 
     def keyring_path(self) -> Path:
         """Return where the keyring file lies when it is one."""

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 from parsers.isolated import Pool
 from vault import keys
 from vault.access import Access
+from vault.artifacts import Artifacts
 from vault.blobs import open_blobs
 from vault.catalog import open_catalog
 from vault.crypto.keyring import Keyring
+from vault.durations import duration
 from vault.errors import BadKeyring, Unavailable, UnknownKey, VaultError
 from vault.models import Limits
 from vault.people import People
 from vault.pipelines import Pipelines
 from vault.projects import Projects
 from vault.repositories import Repositories
+from vault.retention import Retention
 from vault.secure_files import SecureFiles
 from vault.storage import SealedStorage
 from vault.tokens import Tokens
@@ -46,6 +49,8 @@ class Services:
     secure_files: SecureFiles
     repositories: Repositories
     uploads: Uploads
+    artifacts: Artifacts
+    retention: Retention
 
     @property
     def reads_are_quick(self) -> bool:
@@ -62,7 +67,7 @@ class Services:
 
     def chores(self) -> tuple[Callable[[], object], ...]:
         """Return what has to be done again and again while serving: each quick, safe beside requests and processes."""
-        return (self.storage.remove_noted, self.secure_files.read_queued)
+        return (self.storage.remove_noted, self.secure_files.read_queued, self.retention.sweep)
 
     def close(self) -> None:
         """Let go of children, threads and files."""
@@ -134,7 +139,6 @@ def _source(settings: Settings) -> str:
 
 
 def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Services:
-    settings.least_upload_role()
     storage = SealedStorage(keyring, open_blobs(settings.blobs_url()), database)
     parsers = Pool(settings.parser_children)
     tokens = Tokens(database, keyring.derive("tokens"))
@@ -145,7 +149,9 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Servi
     uploads = Uploads(database, storage, tokens.digest)
     projects.on_delete(secure_files.forget_project)
     projects.on_delete(uploads.forget_project)
-    repositories = Repositories(database, settings.repositories_path())
+    artifacts = Artifacts(database, storage, duration(settings.artifacts_expire_in, "artifacts_expire_in"))
+    projects.on_delete(artifacts.forget_project)
+    repositories = Repositories(database, settings.repositories_path(), settings.push_bytes)
     projects.on_delete(pipelines.forget_project)
     projects.on_delete(repositories.forget_project)
     return Services(
@@ -160,4 +166,6 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Servi
         secure_files=secure_files,
         repositories=repositories,
         uploads=uploads,
+        artifacts=artifacts,
+        retention=Retention(database, storage),
     )

@@ -207,6 +207,29 @@ class Upload:
     created_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a job left. `locked`: of the newest successful pipeline of its ref, it outlives its end."""
+
+    id: int
+    project_id: int
+    job_id: int
+    file_type: str
+    file_format: str
+    filename: str
+    blob_id: str
+    size: int
+    checksum: str
+    access: str
+    expires_at: str | None
+    created_at: str
+    locked: bool
+
+    def is_available(self, now: str) -> bool:
+        """Say whether it is still to be had at the moment `now`, a catalog time."""
+        return self.locked or self.expires_at is None or self.expires_at > now
+
+
 class Finding(Protocol):
     """What an inspection of a file's content says; the vault is handed the function that makes it."""
 

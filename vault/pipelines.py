@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING, Any
 
 from vault import clock
 from vault.catalog import jobs as sql
-from vault.errors import Invalid, NotFound
+from vault.errors import Forbidden, Invalid, NotFound
 from vault.models import Job, Listing, Page, Pipeline, Principal
 from vault.tokens import JOB, job_of, new_secret
 
@@ -140,6 +141,23 @@ class Pipelines:
         rows = self._db.query(sql.JOB, id=job_id, project=project_id)
         if not rows:
             raise NotFound("Job")
+        return job_of(rows[0])
+
+    def any_job(self, job_id: int) -> Job:
+        """Return a job of whatever project. Raises `NotFound`."""
+        rows = self._db.query(sql.JOB_BY_ID, id=job_id)
+        if not rows:
+            raise NotFound("Job")
+        return job_of(rows[0])
+
+    def of_runner(self, job_id: int, secret: str) -> Job:
+        """Return the job with this id whose own token the secret is, whatever its state.
+
+        Raises `Forbidden` in every other case: a runner is not told whether there is such a job.
+        """
+        rows = self._db.query(sql.JOB_BY_ID, id=job_id)
+        if not rows or not hmac.compare_digest(rows[0]["token_digest"], self._digest(secret)):
+            raise Forbidden
         return job_of(rows[0])
 
     def jobs(self, project_id: int, page: Page, scope: Collection[str] = ()) -> Listing[Job]:

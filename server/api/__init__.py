@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
-from server.api import groups, health, jobs, members, projects, repository_files, secure_files, tokens, uploads, users
+from server.api import (
+    artifacts,
+    doctor,
+    git_http,
+    groups,
+    health,
+    jobs,
+    members,
+    projects,
+    repository_files,
+    runner,
+    secure_files,
+    tokens,
+    uploads,
+    users,
+)
 
-FAMILIES = (health, users, tokens, groups, projects, members, jobs, repository_files, secure_files, uploads)
+FAMILIES = (
+    health,
+    users,
+    tokens,
+    groups,
+    projects,
+    members,
+    jobs,
+    repository_files,
+    doctor,
+    secure_files,
+    uploads,
+    artifacts,
+    runner,
+    git_http,
+)

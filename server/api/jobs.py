@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from server import forms, paging
 from server.access import Endpoint, principal, project
 from server.api.users import present as present_user
-from server.app_keys import OFFLOAD, SERVICES
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
 from server.errors import BadRequest, json_answer
 from server.params import Check
 from server.urls import API, base_url
+from vault import clock
 from vault.access import parse_id
+from vault.artifact_types import ARCHIVE, TRACE
 from vault.errors import Forbidden, NotFound, Unauthenticated
 from vault.models import Job, Pipeline, Role
 from vault.pipelines import STATUSES
@@ -56,7 +59,7 @@ def present_job(request: web.Request, job: Job) -> dict[str, Any]:
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
-        "duration": None,
+        "duration": _duration(job),
         "queued_duration": None,
         "failure_reason": job.failure_reason,
         "user": present_user(request, user),
@@ -64,11 +67,52 @@ def present_job(request: web.Request, job: Job) -> dict[str, Any]:
         "pipeline": present_pipeline(request, found, pipeline),
         "web_url": f"{base_url(request)}/{found.full_path}/-/jobs/{job.id}",
         "project": {"ci_job_token_scope_enabled": True},
-        "artifacts": [],
-        "artifacts_expire_at": None,
+        **_left_by(request, job),
         "runner": None,
         "tag_list": [],
     }
+
+
+def _left_by(request: web.Request, job: Job) -> dict[str, Any]:
+    """Return the fields that tell what the job left; `artifacts_file` is there while its archive is to be had."""
+    artifacts = request.app[SERVICES].artifacts.of_job(job.id)
+    archive = next((each for each in artifacts if each.file_type == ARCHIVE), None)
+    left = archive or next((each for each in artifacts if each.file_type != TRACE), None)
+    fields: dict[str, Any] = {
+        "artifacts": [
+            {"file_type": each.file_type, "size": each.size, "filename": each.filename, "file_format": each.file_format}
+            for each in artifacts
+        ],
+        "artifacts_expire_at": None if left is None else left.expires_at,
+    }
+    if archive is not None and archive.is_available(clock.now()):
+        fields["artifacts_file"] = {"filename": archive.filename, "size": archive.size}
+    return fields
+
+
+def _duration(job: Job) -> float | None:
+    """Return how many seconds the job ran, None while it does."""
+    if job.started_at is None or job.finished_at is None:
+        return None
+    return (datetime.fromisoformat(job.finished_at) - datetime.fromisoformat(job.started_at)).total_seconds()
+
+
+async def readable(request: web.Request) -> Project:
+    """Return the project of the path to who may see its jobs: all who see the project, or reporters and up.
+
+    Which of these is the project's setting `public_jobs`. Raises `NotFound`, `Forbidden`.
+    """
+    found = await project(request)
+    if not found.settings.get("public_jobs", True):
+        role = await request.app[OFFLOAD].read(request.app[SERVICES].access.role, request[PRINCIPAL], found)
+        if role < Role.REPORTER:
+            raise Forbidden
+    return found
+
+
+def job_id(request: web.Request) -> int:
+    """Return the job's id from the path. Raises `BadRequest`, `NotFound` for what cannot be one."""
+    return _number(request, "job_id")
 
 
 async def create_pipeline(request: web.Request) -> web.Response:
@@ -127,7 +171,7 @@ async def create_job(request: web.Request) -> web.Response:
 
 async def index(request: web.Request) -> web.Response:
     """List a project's jobs, newest first; `scope[]` takes statuses."""
-    found = await project(request, Role.GUEST)
+    found = await readable(request)
     page = paging.read_page(request)
     check = Check(forms.query(request))
     scope = check.words("scope")
@@ -145,24 +189,10 @@ async def index(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """Tell of one job."""
-    found = await project(request, Role.GUEST)
-    number = _number(request, "job_id")
+    found = await readable(request)
+    number = job_id(request)
     job = await request.app[OFFLOAD].read(request.app[SERVICES].pipelines.job, found.id, number)
     return json_answer(await request.app[OFFLOAD].read(present_job, request, job))
-
-
-async def report(request: web.Request) -> web.Response:
-    """Take the state that a job's runner reports; the job's own token is the login, and ends with the job."""
-    job = principal(request).job
-    if job is None or job.id != _number(request, "job_id"):
-        raise Forbidden
-    check = Check(await forms.read(request))
-    state, reason = check.choice("state", REPORTED), check.maybe_text("failure_reason")
-    check.done()
-    services, offload = request.app[SERVICES], request.app[OFFLOAD]
-    if state is not None:
-        job = await offload.call(services.pipelines.set_status, job, state, reason if state == "failed" else None)
-    return json_answer(await offload.read(present_job, request, job))
 
 
 async def current(request: web.Request) -> web.Response:
@@ -183,8 +213,6 @@ def _number(request: web.Request, part: str) -> int:
     return number
 
 
-# What a runner tells of a job: https://docs.gitlab.com/runner/ sends no other states.
-REPORTED = ("running", "success", "failed")
 PROJECT = f"{API}/projects/{{id:[^/]+}}"
 ENDPOINTS = (
     Endpoint("GET", f"{PROJECT}/pipelines", pipelines),
@@ -194,5 +222,4 @@ ENDPOINTS = (
     Endpoint("POST", f"{PROJECT}/jobs", create_job),
     Endpoint("GET", f"{PROJECT}/jobs/{{job_id:[^/]+}}", show),
     Endpoint("GET", f"{API}/job", current, job_token=True),
-    Endpoint("PUT", f"{API}/jobs/{{job_id:[^/]+}}", report, job_token=True),
 )

@@ -6,9 +6,18 @@ PIPELINE = "SELECT * FROM pipelines WHERE id = :id AND project_id = :project"
 PIPELINES_OF_PROJECT = "SELECT * FROM pipelines WHERE project_id = :project ORDER BY id DESC LIMIT :size OFFSET :offset"
 PIPELINES_COUNT = "SELECT COUNT(*) AS n FROM pipelines WHERE project_id = :project"
 ADD_PIPELINE = """INSERT INTO pipelines
-    (project_id, ref, sha, status, fixed_status, parent_id, user_id, created_at, updated_at)
-    VALUES (:project, :ref, :sha, :status, :fixed, :parent, :user, :now, :now) RETURNING *"""
-PIPELINE_JOB_STATES = "SELECT status FROM jobs WHERE pipeline_id = :pipeline"
+    (project_id, ref, sha, status, fixed_status, parent_id, root_id, user_id, created_at, updated_at)
+    VALUES (:project, :ref, :sha, :status, :fixed, :parent,
+     (SELECT COALESCE(root_id, id) FROM pipelines WHERE id = :parent), :user, :now, :now) RETURNING *"""
+# A job of the same name in the same pipeline takes the place of the one before: that was retried.
+NOT_RETRIED = """NOT EXISTS (SELECT 1 FROM jobs again
+    WHERE again.pipeline_id = j.pipeline_id AND again.name = j.name AND again.id > j.id)"""
+PIPELINE_JOB_STATES = f"SELECT j.status FROM jobs j WHERE j.pipeline_id = :pipeline AND {NOT_RETRIED}"  # noqa: S608 - made of constants
+# Children of other pipelines are not asked for: their parents answer for them.
+RECENT_SUCCESSFUL = """SELECT * FROM pipelines WHERE project_id = :project AND ref = :ref AND status = 'success'
+    AND parent_id IS NULL ORDER BY id DESC LIMIT :limit"""
+JOBS_OF_FAMILY = f"""SELECT j.* FROM jobs j JOIN pipelines p ON p.id = j.pipeline_id
+    WHERE (p.id = :root OR p.root_id = :root) AND j.name = :name AND {NOT_RETRIED} ORDER BY p.id, j.id"""  # noqa: S608 - made of constants
 SET_PIPELINE_STATUS = """UPDATE pipelines SET status = :status, updated_at = :now
     WHERE id = :pipeline AND fixed_status = 0"""
 

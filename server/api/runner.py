@@ -1,0 +1,176 @@
+"""The runner's side of a job: it sends what the job left, fetches what other jobs left, and says how the job ended.
+
+The job's own token is the login. Whatever is wrong with it is 403: a runner takes a 404 for a fault on the way and
+tries again, and a 403 for the end of its job. What it sends is `network/gitlab.go` of GitLab Runner.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from server import forms
+from server.access import Endpoint
+from server.api.jobs import present_job
+from server.app_keys import OFFLOAD, SERVICES, SETTINGS
+from server.errors import BadRequest, Refused, json_answer
+from server.params import Check
+from server.sending import send
+from server.streams import received
+from server.urls import API
+from vault.access import parse_id
+from vault.artifact_types import ARCHIVE, FORMAT_OF, FORMATS
+from vault.artifacts import ACCESS_LEVELS, Label, check_access
+from vault.errors import Conflict, Forbidden, Invalid, NotFound
+from vault.filenames import safe_name
+from vault.models import Role
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from server.forms import Values
+    from vault.models import Artifact, Job
+    from vault.storage import BlobWriter
+
+JOB = f"{API}/jobs/{{job_id:[^/]+}}"
+REPORTED = ("running", "success", "failed")
+DEFAULTS = Label()
+
+
+async def authorize(request: web.Request) -> web.Response:
+    """Refuse what GitLab's own front server asks its application; there is none here."""
+    raise Forbidden
+
+
+async def upload(request: web.Request) -> web.Response:
+    """Take in what a running job left; it is sealed as it comes, and its length need not be known."""
+    services = request.app[SERVICES]
+    sender: Job | None = None
+    if _token(request, forms.query(request)) is not None:
+        sender = await _running_job(request, forms.query(request))
+
+    async def begin(values: Values, filename: str) -> BlobWriter:
+        nonlocal sender
+        sender = sender or await _running_job(request, values)
+        services.artifacts.end(_label(values))  # one that is refused is refused before its bytes are read
+        safe_name(filename)
+        return services.artifacts.writer(sender.project_id)
+
+    try:
+        async with received(request, request.app[SETTINGS].artifact_bytes, begin) as form:
+            assert sender is not None
+            name = safe_name(form.filename)
+            kept = await request.app[OFFLOAD].to_end(
+                services.artifacts.add, sender, _label(form.values), name, form.writer
+            )
+    except (Conflict, Invalid) as error:
+        # In a plain sentence: a runner shows it in the job's log.
+        raise Refused(400, {"message": _sentence(error)}) from error
+    except (BadRequest, NotFound) as error:
+        if sender is None or isinstance(error, NotFound):
+            raise Forbidden from error
+        raise
+    return json_answer({"message": "201 Created", **present(kept)}, 201)
+
+
+def present(artifact: Artifact) -> dict[str, object]:
+    """Return what a runner is told of an artifact it sent."""
+    return {
+        "file_type": artifact.file_type,
+        "file_format": artifact.file_format,
+        "filename": artifact.filename,
+        "size": artifact.size,
+        "sha256": artifact.checksum,
+        "expire_at": artifact.expires_at,
+    }
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    """Send the archive of a job to another that runs; `direct_download` is heard and nobody is sent elsewhere."""
+    services, offload = request.app[SERVICES], request.app[OFFLOAD]
+    token = _token(request, forms.query(request)) or ""
+
+    def work() -> Artifact:
+        caller = services.tokens.job(token)
+        try:
+            job = services.pipelines.any_job(_job_id(request))
+            found = services.access.project(caller, str(job.project_id))
+        except NotFound as error:
+            raise Forbidden from error
+        role = services.access.role(caller, found)
+        if role < Role.REPORTER and not found.settings.get("public_jobs", True):
+            raise Forbidden
+        artifact = services.artifacts.of_type(job, ARCHIVE)
+        if caller.job is None or caller.job.project_id != job.project_id:
+            check_access(artifact, role)
+        return artifact
+
+    artifact = await offload.read(work)
+    return await send(request, services.artifacts.content(artifact), artifact.filename)
+
+
+async def report(request: web.Request) -> web.Response:
+    """Take the state that a job's runner tells; `running` says only that it lives. The token ends with the job."""
+    services, offload = request.app[SERVICES], request.app[OFFLOAD]
+    values = await forms.read(request)
+    job = await _running_job(request, values)
+    check = Check(values)
+    state, reason = check.choice("state", REPORTED), check.maybe_text("failure_reason")
+    if state is None and not check.has("state"):
+        check.refuse("state", "is missing")
+    check.done()
+    assert state is not None
+    if state != job.status:
+        job = await offload.call(services.pipelines.set_status, job, state, reason if state == "failed" else None)
+    answer = json_answer(await offload.read(present_job, request, job))
+    answer.headers["Job-Status"] = job.status
+    return answer
+
+
+def _label(values: Values) -> Label:
+    """Return what the parameters say of an artifact; an empty one is not there. Raises `BadRequest`."""
+    check = Check({name: value for name, value in values.items() if value != ""})
+    label = Label(
+        file_type=check.choice("artifact_type", tuple(FORMAT_OF), DEFAULTS.file_type) or DEFAULTS.file_type,
+        file_format=check.choice("artifact_format", FORMATS, DEFAULTS.file_format) or DEFAULTS.file_format,
+        access=check.choice("accessibility", ACCESS_LEVELS, DEFAULTS.access) or DEFAULTS.access,
+        expire_in=check.text("expire_in"),
+    )
+    check.done()
+    return label
+
+
+def _sentence(error: Conflict | Invalid) -> str:
+    return ", ".join(error.problems.values()) if isinstance(error, Invalid) else str(error)
+
+
+async def _running_job(request: web.Request, values: Values) -> Job:
+    """Return the job of the path when the token at hand is its own and it runs. Raises `Forbidden`, `Refused`."""
+    secret = _token(request, values)
+    if secret is None:
+        raise Forbidden
+    job = await request.app[OFFLOAD].read(request.app[SERVICES].pipelines.of_runner, _job_id(request), secret)
+    if job.status != "running":
+        raise Refused(403, {"message": "403 Forbidden - Job is not running"}, {"Job-Status": job.status})
+    return job
+
+
+def _token(request: web.Request, values: Values) -> str | None:
+    for secret in (request.headers.get("JOB-TOKEN"), values.get("token"), values.get("job_token")):
+        if isinstance(secret, str) and secret.strip():
+            return secret.strip()
+    return None
+
+
+def _job_id(request: web.Request) -> int:
+    number = parse_id(request.match_info["job_id"])
+    if number is None:
+        raise Forbidden
+    return number
+
+
+ENDPOINTS = (
+    Endpoint("POST", f"{JOB}/artifacts/authorize", authorize, open=True),
+    Endpoint("POST", f"{JOB}/artifacts", upload, open=True),
+    Endpoint("GET", f"{JOB}/artifacts", download, open=True),
+    Endpoint("PUT", JOB, report, open=True),
+)
