@@ -22,7 +22,7 @@ from vault.crypto.streaming import OpeningReader, SealingWriter, open_bytes, sea
 from vault.errors import BlobMissing, Damaged, NotFound, Tampered, Truncated, Unavailable, UnknownKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
     from vault.blobs import BlobStore
@@ -179,19 +179,25 @@ class SealedStorage:
 
         Raises `Unavailable` when the store refuses one; the others are removed all the same.
         """
-        refused: Unavailable | None = None
-        removed: list[str] = []
-        for row in self._db.query(sql.REMOVALS, limit=REMOVALS_AT_ONCE):
-            try:
-                self._blobs.delete(row["blob_id"])
-                removed.append(row["blob_id"])
-            except Unavailable as error:
-                refused = error
+        noted = [row["blob_id"] for row in self._db.query(sql.REMOVALS, limit=REMOVALS_AT_ONCE)]
+        removed, refusal = self._removed(noted)
         if removed:
             self._db.write(lambda tx: [tx.query(sql.REMOVED, id=blob_id) for blob_id in removed])
-        if refused is not None:
-            raise refused
+        if refusal is not None:
+            raise refusal
         return len(removed)
+
+    def _removed(self, blob_ids: Iterable[str]) -> tuple[list[str], Unavailable | None]:
+        """Remove the objects from the store; return those that are gone, and why one is not."""
+        removed: list[str] = []
+        refusal: Unavailable | None = None
+        for blob_id in blob_ids:
+            try:
+                self._blobs.delete(blob_id)
+                removed.append(blob_id)
+            except Unavailable as error:
+                refusal = error
+        return removed, refusal
 
     def sweep(self) -> int:
         """Remove what a crash left and return how many objects that were.
@@ -200,14 +206,12 @@ class SealedStorage:
         a catalog that knows of no object nothing whole is removed: it may stand in for one that is to be restored.
         """
         swept = self._blobs.sweep_unfinished()
-        while self.remove_noted():
-            pass
+        with suppress(Unavailable):  # one that the store does not let go of delays no start
+            while self.remove_noted():
+                pass
         known = {row["id"] for row in self._db.query(sql.STORED_BLOB_IDS)}
-        for blob_id in self._blobs.ids() if known else ():
-            if blob_id not in known:
-                self._blobs.delete(blob_id)
-                swept += 1
-        return swept
+        orphans = (blob_id for blob_id in self._blobs.ids() if known and blob_id not in known)
+        return swept + len(self._removed(orphans)[0])
 
 
 class BlobWriter:

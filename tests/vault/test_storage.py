@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -430,6 +431,19 @@ class TestSweep:
 
         assert core.storage.sweep() == 0
         assert list(core.blobs.ids()) == [kept.id]
+
+    def test_an_object_that_cannot_be_removed_delays_no_start(self, core: Core) -> None:
+        kept, noted, orphan, other = (core.storage.put(FAMILY, 1, bytes(LARGE)) for _ in range(4))
+        for blob in (kept, noted):
+            core.database.write(partial(core.storage.insert, blob=blob))
+        core.discard(noted.id)
+        for blob in (noted, orphan):
+            blob_file(core, blob.id).unlink()
+            blob_file(core, blob.id).mkdir()
+
+        assert core.storage.sweep() == 1
+        assert sorted(core.blobs.ids()) == sorted((kept.id, noted.id, orphan.id))
+        assert other.id not in core.blobs.ids()
 
     def test_an_empty_catalog_beside_a_full_store_removes_nothing(self, core: Core, tmp_path: Path) -> None:
         """The catalog was lost and is about to be restored: without the objects that would be in vain."""
