@@ -273,5 +273,5 @@ def _inspection(reply: dict[str, Any]) -> Inspection:
 def _is_timestamp(text: str) -> bool:
     try:
         return timestamp(datetime.fromisoformat(text)) == text
-    except ValueError:
+    except (ValueError, OverflowError):
         return False

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
+from vault import doctor
 from vault.catalog import access as access_sql
 from vault.catalog import secure_files as sql
 from vault.clock import now, today
@@ -16,7 +18,7 @@ from vault.models import Listing, Page, Principal, Role, SecureFile
 from vault.storage import Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vault.catalog.database import Database, Transaction
     from vault.models import Blob, Finding, Inspect, Limits
@@ -237,6 +239,20 @@ class SecureFiles:
     def unreadable(self) -> int:
         """Return how many files of all projects could not be read, so that their expiry is not known."""
         return int(self._db.query(sql.UNREADABLE)[0]["n"])
+
+    def examine(self, project_id: int) -> list[doctor.Finding]:
+        """Return what is to be known of a project's files as one set; no file is opened for it."""
+        return doctor.examine(self._told(project_id), datetime.now(UTC))
+
+    def _told(self, project_id: int) -> Iterator[dict[str, Any]]:
+        """Yield what is known of each file, one at a time: a document may have more than a megabyte."""
+        for row in self._db.query(sql.OF_PROJECT, project=project_id):
+            for found in self._db.query(sql.FILE, id=row["id"], project=project_id):
+                yield {**json.loads(_with_id(found["id"], found["document"])), "kind": found["kind"]}
+
+    def projects(self) -> list[tuple[int, str]]:
+        """Return the id and the path of each project that has files, by path."""
+        return [(row["id"], row["full_path"]) for row in self._db.query(sql.PROJECTS)]
 
 
 def check_name(name: str) -> None:

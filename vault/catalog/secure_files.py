@@ -54,7 +54,9 @@ EXPIRING = """SELECT f.id, f.project_id, p.full_path AS project, f.name, f.kind,
     FROM secure_files f JOIN projects p ON p.id = f.project_id
     WHERE f.expires_at IS NOT NULL AND (CAST(:before AS TEXT) IS NULL OR f.expires_at <= :before)
     ORDER BY f.expires_at, f.id"""
-
+OF_PROJECT = "SELECT id FROM secure_files WHERE project_id = :project ORDER BY id"
+PROJECTS = """SELECT p.id, p.full_path FROM projects p
+    WHERE EXISTS (SELECT 1 FROM secure_files f WHERE f.project_id = p.id) ORDER BY p.full_path"""
 
 COLUMNS = tuple(field.name for field in fields(SecureFile))
 
