@@ -66,13 +66,14 @@ def guarded(endpoint: Endpoint) -> Handler:
 
     async def handler(request: web.Request) -> web.StreamResponse:
         base_url(request)  # a Host that is none is refused before anything is done
-        request[PRINCIPAL] = await _authenticate(request, endpoint)
+        request[PRINCIPAL] = await authenticate(request, endpoint)
         return await endpoint.handler(request)
 
     return handler
 
 
-async def _authenticate(request: web.Request, endpoint: Endpoint) -> Principal | None:
+async def authenticate(request: web.Request, endpoint: Endpoint) -> Principal | None:
+    """Return who asks, None where that may be nobody. Raises `Unauthenticated`, `InsufficientScope`."""
     credential = _from_headers(request.headers, endpoint) or _from_values(request.query, endpoint)
     if credential is None and not endpoint.streams and request.body_exists and request.method not in READING:
         credential = _from_values(await _values(request, endpoint), endpoint)
@@ -121,7 +122,7 @@ def _from_headers(headers: Mapping[str, str], endpoint: Endpoint) -> Credential 
     if secret := headers.get("PRIVATE-TOKEN", "").strip():
         return Credential(secret, personal=True, job=False)
     if scheme.lower() == "basic" and (secret := _basic_password(rest)):
-        return Credential(secret, personal=True, job=False)
+        return Credential(secret, personal=True, job=endpoint.job_token)
     if endpoint.job_token and (secret := headers.get("JOB-TOKEN", "").strip()):
         return Credential(secret, personal=False, job=True)
     return None

@@ -12,7 +12,7 @@ from aiohttp import web
 from server import middlewares
 from server.access import guarded
 from server.api import FAMILIES
-from server.app_keys import DRAINING, GUESSES, OFFLOAD, SERVICES, SETTINGS, TURNS
+from server.app_keys import DRAINING, GIT_SLOTS, GUESSES, OFFLOAD, SERVICES, SETTINGS, TURNS
 from server.guessing import Guesses
 from server.offload import Offload
 from server.turns import Turns
@@ -39,6 +39,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)
     app[GUESSES] = Guesses()
     app[TURNS] = Turns()
+    app[GIT_SLOTS] = asyncio.Semaphore(settings.git_programs)
     app[DRAINING] = asyncio.Event()
     app.on_response_prepare.append(middlewares.add_headers)
     app.cleanup_ctx.append(_offload)

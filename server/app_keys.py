@@ -21,6 +21,7 @@ SETTINGS = web.AppKey("settings", Settings)
 OFFLOAD = web.AppKey("offload", Offload)
 GUESSES = web.AppKey("guesses", Guesses)
 TURNS = web.AppKey("turns", Turns)
+GIT_SLOTS = web.AppKey("git_slots", asyncio.Semaphore)
 DRAINING = web.AppKey("draining", asyncio.Event)
 
 PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal", object)  # type: ignore[arg-type]

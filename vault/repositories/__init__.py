@@ -13,6 +13,7 @@ from vault.repositories.changes import Action, Change
 from vault.repositories.committing import Writer, Written
 from vault.repositories.facts import Facts
 from vault.repositories.reading import File, Reader
+from vault.repositories.serving import Serving
 from vault.repositories.store import Store
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ __all__ = ["Action", "BlameRange", "Change", "File", "Lines", "Repositories", "W
 class Repositories:
     """The git repositories of all projects. A repository is made when something is first put into it."""
 
-    def __init__(self, database: Database, root: Path) -> None:
+    def __init__(self, database: Database, root: Path, push_bytes: int) -> None:
         self._store = Store(database, root)
         facts = Facts(database)
         self.reading = Reader(self._store, facts)
         self.writing = Writer(self._store, facts, self.reading)
+        self.serving = Serving(self._store, push_bytes)
 
     def empty(self, project_id: int) -> bool:
         """Say whether the project's repository has no branch yet."""

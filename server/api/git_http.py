@@ -1,0 +1,189 @@
+"""`git clone`, `fetch` and `push` at `/group/project.git`: git's smart HTTP protocol, spoken by git itself.
+
+https://git-scm.com/docs/http-protocol. An API client's token is the password here, whatever the user's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiohttp import web
+
+from server import cgi
+from server.access import Endpoint, authenticate
+from server.app_keys import GIT_SLOTS, OFFLOAD, SERVICES, SETTINGS
+from server.errors import Refused
+from server.settings import MIB
+from vault.errors import Forbidden, NotFound, TooLarge, Unauthenticated
+from vault.models import Role
+from vault.repositories.rights import may_read
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from contextlib import AbstractContextManager
+
+    from vault.models import Principal, Project
+    from vault.repositories.serving import Backend
+
+FETCH, PUSH = "git-upload-pack", "git-receive-pack"
+SCOPES = {FETCH: ("api", "read_repository", "write_repository"), PUSH: ("api", "write_repository")}
+CREDENTIALS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN")
+# What a client may ask of the protocol; it goes into a variable.
+PROTOCOL = re.compile(r"[a-z0-9=:]{1,64}")
+# Which commits a client has and wants, 50 bytes each.
+FETCH_LIMIT = 16 * MIB
+CLIENT_SILENCE = 60.0
+HIDDEN = "The project you were looking for could not be found or you don't have permission to view it."
+
+
+class Caller(NamedTuple):
+    """Who asks for which repository, and as what."""
+
+    who: Principal | None
+    project: Project
+    role: Role
+
+
+async def refs(request: web.Request) -> web.StreamResponse:
+    """Tell the refs, which every clone, fetch and push begins with."""
+    service = request.query.get("service", "")
+    if service not in SCOPES:
+        # Without `service` a client would read files one by one, and the server could check nothing.
+        return web.Response(status=403, text="This server speaks git's smart HTTP protocol only.\n")
+    return await _serve(request, service, "/info/refs", f"service={service}")
+
+
+async def fetch(request: web.Request) -> web.StreamResponse:
+    """Answer a clone or fetch with a pack."""
+    return await _serve(request, FETCH, f"/{FETCH}")
+
+
+async def push(request: web.Request) -> web.StreamResponse:
+    """Take a push."""
+    return await _serve(request, PUSH, f"/{PUSH}")
+
+
+async def _serve(request: web.Request, service: str, path: str, query: str = "") -> web.StreamResponse:
+    try:
+        caller = await _caller(request, service)
+    except Unauthenticated:
+        text = {"message": "401 Unauthorized: the password is an access token with a scope for repositories"}
+        raise Refused(401, text, {"WWW-Authenticate": 'Basic realm="GitLab"'}) from None
+    except NotFound:
+        return web.Response(status=404, text=f"{HIDDEN}\n")
+    except Forbidden as error:
+        return web.Response(status=403, text=f"{error}\n")
+    offload, serving = request.app[OFFLOAD], request.app[SERVICES].repositories.serving
+    opened = _backend(request, caller, service)
+
+    async def done() -> None:
+        if service == PUSH and request.method == "POST":
+            await offload.call(serving.pushed, caller.project)
+
+    async with request.app[GIT_SLOTS]:
+        backend = await offload.call(opened.__enter__)
+        try:
+            environment = {**backend.environment, **_cgi(request, path, query)}
+            limit = FETCH_LIMIT if service == FETCH else request.app[SETTINGS].push_bytes + MIB
+            body = _body(request, limit)
+            return await cgi.answer(request, backend.command, environment, backend.inherit, body, done)
+        finally:
+            await offload.call(opened.__exit__, None, None, None)
+
+
+def _backend(request: web.Request, caller: Caller, service: str) -> AbstractContextManager[Backend]:
+    serving = request.app[SERVICES].repositories.serving
+    if service == FETCH:
+        return serving.fetching(caller.project)
+    assert caller.who is not None, "nobody may push"
+    return serving.pushing(caller.project, caller.who.user, caller.role)
+
+
+async def _caller(request: web.Request, service: str) -> Caller:
+    """Return who asks. Raises `Unauthenticated` where asking again with a token may help."""
+    who = None
+    if any(name in request.headers for name in CREDENTIALS):
+        who = await authenticate(request, LOGIN)
+    access, offload = request.app[SERVICES].access, request.app[OFFLOAD]
+    try:
+        project = await offload.read(access.project, who, request.match_info["path"])
+    except (NotFound, Forbidden):
+        if who is None:
+            raise Unauthenticated from None
+        raise
+    role = await offload.read(access.role, who, project)
+    if who is None and (service == PUSH or not may_read(project, role)):
+        raise Unauthenticated
+    if who is not None and who.scopes.isdisjoint(SCOPES[service]):
+        raise Forbidden(f"The token needs one of these scopes: {', '.join(SCOPES[service])}.")
+    if not may_read(project, role):
+        raise Forbidden("You are not allowed to download code from this project.")
+    if service == PUSH and (role < Role.DEVELOPER or (who is not None and who.job is not None)):
+        raise Forbidden("You are not allowed to push code to this project.")
+    return Caller(who, project, role)
+
+
+def _cgi(request: web.Request, path: str, query: str) -> dict[str, str]:
+    """Return the variables that tell the program of the request; nothing else of it gets there."""
+    variables = {
+        "REQUEST_METHOD": request.method,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "CONTENT_TYPE": request.content_type,
+        "REMOTE_ADDR": request.remote or "",
+    }
+    if request.content_length is not None and not _compressed(request):
+        variables["CONTENT_LENGTH"] = str(request.content_length)
+    protocol = request.headers.get("Git-Protocol", "")
+    if PROTOCOL.fullmatch(protocol):
+        variables["HTTP_GIT_PROTOCOL"] = protocol
+    return variables
+
+
+def _compressed(request: web.Request) -> bool:
+    coding = request.headers.get("Content-Encoding", "identity").lower()
+    if coding not in {"identity", "gzip", "x-gzip"}:
+        raise Refused(415, {"message": f"415 Unsupported Media Type: Content-Encoding {coding[:20]!r}"})
+    return coding != "identity"
+
+
+async def _body(request: web.Request, limit: int) -> AsyncIterator[bytes]:
+    """Yield the body, inflated here so that what is counted is what git gets. Raises `TooLarge`."""
+    inflate = zlib.decompressobj(wbits=31) if _compressed(request) else None
+    count = 0
+    async for data in _received(request):
+        for piece in _inflated(inflate, data) if inflate else (data,):
+            count += len(piece)
+            if count > limit:
+                raise TooLarge(limit)
+            yield piece
+
+
+def _inflated(inflate: zlib._Decompress, data: bytes) -> Iterator[bytes]:
+    try:
+        while piece := inflate.decompress(data, MIB):
+            yield piece
+            data = inflate.unconsumed_tail
+    except zlib.error as error:
+        raise Refused(400, {"message": "400 Bad Request: the body is not gzip"}) from error
+
+
+async def _received(request: web.Request) -> AsyncIterator[bytes]:
+    while True:
+        async with asyncio.timeout(CLIENT_SILENCE):
+            data = await request.content.readany()
+        if not data:
+            return
+        yield data
+
+
+LOGIN = Endpoint("GET", "", refs, anonymous=True, any_scope=True, streams=True, job_token=True)
+ROOT = "/{path:.+}.git"
+ENDPOINTS = (
+    Endpoint("GET", f"{ROOT}/info/refs", refs, open=True),
+    Endpoint("POST", f"{ROOT}/{FETCH}", fetch, open=True),
+    Endpoint("POST", f"{ROOT}/{PUSH}", push, open=True),
+)

@@ -1,0 +1,109 @@
+"""Clones and pushes, by git's own `git http-backend`: what it is started with, and what is noted after a push."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vault.errors import Unavailable
+from vault.repositories import program
+from vault.repositories.locks import git_at_work
+from vault.repositories.revisions import branches
+from vault.repositories.rights import may_push
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from vault.models import Project, Role, User
+    from vault.repositories.store import Store
+
+FETCHING = {
+    "http.uploadpack": "true",
+    "http.receivepack": "false",
+    "uploadpack.allowFilter": "true",
+}
+PUSHING = {
+    "http.uploadpack": "false",
+    "http.receivepack": "true",
+    "receive.fsckObjects": "true",
+    # What old histories are full of and does no harm; GitLab takes it too.
+    "receive.fsck.badTimezone": "ignore",
+    "receive.fsck.missingSpaceBeforeDate": "ignore",
+    "receive.fsck.zeroPaddedFilemode": "ignore",
+    "receive.autogc": "false",
+    "receive.denyDeleteCurrent": "ignore",  # the hook says it in better words
+    "core.filesRefLockTimeout": "5000",
+    "core.packedRefsTimeout": "5000",
+}
+# No ref of these is told or taken: git would follow a replacement, and nothing else has a use for it.
+HIDDEN = {"transfer.hideRefs": "refs/replace"}
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A program to start: its command line, its environment but for the request's, and descriptors it inherits."""
+
+    command: list[str]
+    environment: dict[str, str]
+    inherit: tuple[int, ...]
+
+
+class Serving:
+    """Serves all projects' repositories to git clients."""
+
+    def __init__(self, store: Store, push_bytes: int) -> None:
+        self._store = store
+        self._push_bytes = push_bytes
+
+    @contextmanager
+    def fetching(self, project: Project) -> Iterator[Backend]:
+        """Yield the program that answers a clone or fetch; a repository that was never written to is made, empty."""
+        folder = self._store.ensure(project)
+        _point_head(folder, project.default_branch)
+        yield Backend(_command(), {**program.environment({**HIDDEN, **FETCHING}), **_place(folder)}, ())
+
+    @contextmanager
+    def pushing(self, project: Project, user: User, role: Role) -> Iterator[Backend]:
+        """Yield the program that takes a push, which the hook lets through as far as the role goes.
+
+        While the block runs, and while the program does, no lock in the repository counts as forgotten.
+        """
+        if not os.access(program.HOOKS / "pre-receive", os.X_OK):
+            # git would pass over a hook that it cannot run, and protect nothing.
+            raise Unavailable("the hook that protects branches cannot be run: is it on a disk mounted noexec?")
+        folder = self._store.ensure(project)
+        empty = not self._store.use(folder, branches)
+        config = {**HIDDEN, **PUSHING, "receive.maxInputSize": str(self._push_bytes)}
+        who = {
+            "REMOTE_USER": user.username,
+            "VAULT_DEFAULT_BRANCH": project.default_branch,
+            "VAULT_PROTECTS_ALL": str(int(empty)),
+            "VAULT_MAY_PUSH": str(int(may_push(project, role, project.default_branch, empty=empty))),
+        }
+        with git_at_work(folder) as share:
+            yield Backend(_command(), {**program.environment(config), **_place(folder), **who}, (share,))
+
+    def pushed(self, project: Project) -> None:
+        """Note what a push has changed."""
+        folder = self._store.folder(project.id)
+        if folder is not None:
+            self._store.settle(project, self._store.use(folder, branches))
+
+
+def _command() -> list[str]:
+    return [program.program(), "http-backend"]
+
+
+def _place(folder: Path) -> dict[str, str]:
+    return {"GIT_PROJECT_ROOT": str(folder), "GIT_HTTP_EXPORT_ALL": "1"}
+
+
+def _point_head(folder: Path, default_branch: str) -> None:
+    """Have `HEAD`, which a clone checks out, name the project's default branch."""
+    wanted = f"refs/heads/{default_branch}"
+    if (folder / "HEAD").read_text("utf-8").strip() != f"ref: {wanted}":
+        with git_at_work(folder) as share:
+            program.run(folder, "symbolic-ref", "HEAD", wanted, inherit=(share,))
