@@ -260,6 +260,166 @@ def check_default_branch(name: str) -> str:
     return name
 
 
+def namespace_of_user(self, user_id: int) -> Namespace:
+        """Return the user's own namespace."""
+        return namespace_of(self._db.query(sql.NAMESPACE_OF_USER, user=user_id)[0])
+
+    def groups(self, principal: Principal, page: Page, search: str | None = None) -> Listing[Namespace]:
+        """Return the groups the caller may know of, by path."""
+        where = {"admin": int(principal.user.is_admin), "user": principal.user.id, "term": like(search)}
+        total = self._db.query(sql.GROUPS_COUNT, **where)[0]["n"]
+        rows = self._db.query(sql.GROUPS, **where, size=page.size, offset=page.offset)
+        return Listing([namespace_of(row) for row in rows], total)
+
+    def delete_group(self, namespace_id: int) -> None:
+        """Remove a group with its subgroups and projects."""
+        self._db.write(lambda tx: self._delete_group(tx, namespace_id))
+
+    def _delete_group(self, tx: Transaction, namespace_id: int) -> None:
+        for child in tx.query(sql.CHILD_NAMESPACES, id=namespace_id):
+            self._delete_group(tx, child["id"])
+        for project in tx.query(sql.PROJECTS_IN, id=namespace_id):
+            self._delete(tx, project["id"])
+        tx.query(sql.DELETE_MEMBERS, kind="group", source=namespace_id)
+        tx.query(sql.DELETE_NAMESPACE, id=namespace_id)
+
+    # Projects
+
+    def create(
+        self,
+        creator: Principal,
+        name: str,
+        path: str,
+        *,
+        namespace: Namespace | None = None,
+        visibility: Visibility = Visibility.PRIVATE,
+        description: str = "",
+        default_branch: str = "main",
+        settings: dict[str, Any] | None = None,
+    ) -> Project:
+        """Make a project in a namespace, by default the creator's own. Raises `Invalid` also when the path is taken."""
+        name, path = name or path, path or slug(name)
+        _check_name(name, path)
+        namespace = namespace or self.namespace_of_user(creator.user.id)
+        full_path = f"{namespace.full_path}/{path}"
+        values: dict[str, Any] = {
+            "namespace": namespace.id,
+            "name": name,
+            "path": path,
+            "full_path": full_path,
+            "key": key_of(full_path),
+            "description": description,
+            "default_branch": default_branch,
+            "visibility": visibility,
+            "settings": json.dumps(settings or {}),
+            "creator": creator.user.id,
+            "now": clock.now(),
+        }
+        taken = "has already been taken"
+        clash = Invalid("project_namespace.name", taken, also={"name": taken, "path": taken})
+
+        def work(tx: Transaction) -> Project:
+            _refuse_taken(tx, full_path, clash)
+            return project_of(tx.query(sql.ADD_PROJECT, **values)[0])
+
+        return self._db.write(work)
+
+    def get(self, project_id: int) -> Project:
+        """Return a project by id. Raises `NotFound`."""
+        rows = self._db.query(sql.PROJECT, id=project_id)
+        if not rows:
+            raise NotFound("Project")
+        return project_of(rows[0])
+
+    def at(self, full_path: str) -> Project:
+        """Return a project by `group/name`, whatever its case. Raises `NotFound`."""
+        rows = self._at(sql.PROJECT_BY_PATH, full_path)
+        if not rows:
+            raise NotFound("Project")
+        return project_of(rows[0])
+
+    def find(
+        self,
+        principal: Principal | None,
+        page: Page,
+        *,
+        membership: bool = False,
+        owned: bool = False,
+        search: str | None = None,
+        visibility: str | None = None,
+    ) -> Listing[Project]:
+        """Return the projects the caller may know of, newest first."""
+        user = principal.user if principal else None
+        where: dict[str, Scalar] = {
+            "admin": int(bool(user and user.is_admin and not membership)),
+            "user": user.id if user else 0,
+            "member": int(membership),
+            "owned": int(owned),
+            "today": clock.today(),
+            "term": like(search),
+            "visibility": visibility if user else Visibility.PUBLIC,
+        }
+        total = self._db.query(sql.PROJECTS_COUNT, **where)[0]["n"]
+        rows = self._db.query(sql.PROJECTS, **where, size=page.size, offset=page.offset)
+        return Listing([project_of(row) for row in rows], total)
+
+    def update(self, project: Project, changes: dict[str, Any]) -> Project:
+        """Change name, description, default branch, visibility or settings; keys that are not given stay.
+
+        Raises `Invalid` for a name that is blank or too long.
+        """
+        values = {
+            "name": changes.get("name", project.name),
+            "description": changes.get("description", project.description),
+            "default_branch": changes.get("default_branch", project.default_branch),
+            "visibility": changes.get("visibility", project.visibility),
+            "settings": json.dumps({**project.settings, **changes.get("settings", {})}),
+        }
+        _check_name(values["name"], project.path)
+        return project_of(self._db.write(lambda tx: tx.query(sql.UPDATE_PROJECT, id=project.id, **values))[0])
+
+    def delete(self, project_id: int) -> None:
+        """Remove a project and all that its families keep; their keys are erased at once."""
+        self._db.write(lambda tx: self._delete(tx, project_id))
+
+    def _delete(self, tx: Transaction, project_id: int) -> None:
+        for hook in self._on_delete:
+            hook(tx, project_id)
+        tx.query(sql.DELETE_MEMBERS, kind="project", source=project_id)
+        tx.query(sql.DELETE_PROJECT, id=project_id)
+
+
+def slug(name: str) -> str:
+    """Return the path GitLab would make of a project's name."""
+    return NOT_SLUG.sub("-", name.lower()).strip("-.")
+
+
+def _check_name(name: str, path: str) -> None:
+    if not name.strip():
+        raise Invalid("name", "can't be blank")
+    if len(name) > 255:
+        raise Invalid("name", "is too long (maximum is 255 characters)")
+    if not PATH.fullmatch(path) or path.endswith((".git", ".atom", ".")) or len(path) > 255:
+        raise Invalid("path", PATH_PROBLEM)
+
+
+def _refuse_taken(tx: Transaction, full_path: str, error: Exception) -> None:
+    key = key_of(full_path)
+    if tx.query(sql.NAMESPACE_BY_PATH, key=key) or tx.query(sql.PROJECT_BY_PATH, key=key):
+        raise error
+
+
+def check_default_branch(name: str) -> str:
+    """Return a branch name that git would take. Raises `Invalid`."""
+    if (
+        not name
+        or name.startswith(("-", "/", "."))
+        or re.search(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|/$|\.lock$", name)
+    ):
+        raise Invalid("default_branch", "is invalid")
+    return name
+
+
 def may_create_in(role: Role) -> None:
     """Refuse a caller whose role in a namespace does not let him make projects there. Raises `Forbidden`."""
     if role < Role.DEVELOPER:

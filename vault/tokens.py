@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from vault.catalog.database import Database, Row
+    from vault.catalog.database import Database, Row, Transaction
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PERSONAL, JOB = "glpat-", "glcbt-"
@@ -49,6 +49,7 @@ class Tokens:
     def __init__(self, database: Database, pepper: bytes) -> None:
         self._db = database
         self._pepper = pepper
+        self._used: set[int] = set()
 
     def digest(self, secret: str) -> str:
         """Return what the catalog knows a token by."""
@@ -93,6 +94,7 @@ class Tokens:
         user = user_of(row)
         if user.state != "active":
             raise Unauthenticated
+        self._used.add(row["token_id"])
         return Principal(user=user, scopes=frozenset(row["scopes"].split()), token_id=row["token_id"])
 
     def job(self, secret: str) -> Principal:
@@ -122,12 +124,18 @@ class Tokens:
         """Make the token useless from now on; silent when it is already."""
         self._db.write(lambda tx: tx.query(sql.REVOKE_TOKEN, id=token_id))
 
-    def touch(self, token_id: int) -> None:
-        """Remember that the token was used, to the minute."""
-        token = self.get(token_id)
+    def remember_use(self) -> None:
+        """Write down which tokens were used since the last time, to the minute; authentication itself never writes."""
+        used, self._used = self._used, set()
         now = clock.now()
-        if (token.last_used_at or "")[:LAST_USED_PRECISION] != now[:LAST_USED_PRECISION]:
-            self._db.write(lambda tx: tx.query(sql.TOUCH_TOKEN, id=token_id, now=now))
+        minute = now[:LAST_USED_PRECISION]
+
+        def work(tx: Transaction) -> None:
+            for token_id in sorted(used):
+                tx.query(sql.TOUCH_TOKEN, id=token_id, now=now, minute=minute)
+
+        if used:
+            self._db.write(work)
 
 
 def _check_new(name: str, scopes: Sequence[str]) -> None:

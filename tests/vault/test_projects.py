@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.vault.core import LARGE, as_caller
-from vault.errors import Conflict, Forbidden, Invalid, NotFound
+from vault.errors import Conflict, Invalid, NotFound
 from vault.models import Page, Role, Visibility
-from vault.projects import check_default_branch, may_create_in, slug
+from vault.projects import check_default_branch, slug
 
 if TYPE_CHECKING:
     from tests.vault.core import Core
@@ -218,10 +218,3 @@ class TestRules:
     def test_what_git_would_not_take_is_refused(self, name: str) -> None:
         with pytest.raises(Invalid, match="default_branch"):
             check_default_branch(name)
-
-    def test_from_developer_up_one_may_make_projects(self) -> None:
-        for role in (Role.DEVELOPER, Role.MAINTAINER, Role.OWNER):
-            may_create_in(role)
-        for role in (Role.NONE, Role.GUEST, Role.REPORTER):
-            with pytest.raises(Forbidden):
-                may_create_in(role)

@@ -186,18 +186,25 @@ class TestDigest:
         assert Tokens(core.database, core.keyring.derive("tokens")).personal(secret).user == user
 
 
-class TestTouch:
+class TestRememberUse:
     def test_the_last_use_is_remembered_to_the_minute(
         self, core: Core, user: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        token, _ = core.tokens.create(user, "a", ("api",), None)
+        token, secret = core.tokens.create(user, "a", ("api",), None)
         seen = []
         for now in ("2026-02-22T10:00:01.000Z", "2026-02-22T10:00:59.000Z", "2026-02-22T10:01:00.000Z"):
             monkeypatch.setattr(clock, "now", lambda now=now: now)
-            core.tokens.touch(token.id)
+            core.tokens.personal(secret)
+            core.tokens.remember_use()
             seen.append(core.tokens.get(token.id).last_used_at)
 
         assert seen == ["2026-02-22T10:00:01.000Z", "2026-02-22T10:00:01.000Z", "2026-02-22T10:01:00.000Z"]
+
+    def test_a_token_that_was_not_used_has_no_last_use(self, core: Core, user: User) -> None:
+        token, _ = core.tokens.create(user, "a", ("api",), None)
+        core.tokens.remember_use()
+
+        assert core.tokens.get(token.id).last_used_at is None
 
 
 class TestLists:

@@ -90,4 +90,5 @@ TOKENS_OF_USER = "SELECT * FROM tokens WHERE user_id = :user ORDER BY id DESC"
 ADD_TOKEN = """INSERT INTO tokens (user_id, name, digest, hint, scopes, created_at, expires_at, revoked)
     VALUES (:user, :name, :digest, :hint, :scopes, :now, :expires_at, 0) RETURNING *"""
 REVOKE_TOKEN = "UPDATE tokens SET revoked = 1 WHERE id = :id"
-TOUCH_TOKEN = "UPDATE tokens SET last_used_at = :now WHERE id = :id"
+TOUCH_TOKEN = """UPDATE tokens SET last_used_at = :now
+    WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :minute)"""
