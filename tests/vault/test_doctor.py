@@ -349,7 +349,7 @@ class TestForeignMetadata:
 
 class TestLargeSets:
     def test_what_is_found_stays_small(self) -> None:
-        """A hundred keystores with five hundred keys, each key in another file too, and names as long as they may be."""
+        """A hundred keystores of five hundred keys, each key in another file too, and names as long as they may be."""
         files = [keystore(*(f"{n // 2}-{key}" for key in range(500)), name="\u00e9" * 255) for n in range(100)]
 
         findings = found(*files, *(profile("x", until=PAST, first=PAST) for _ in range(100)))
