@@ -61,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
             welcome(services, settings)
             if settings.alone() and (swept := services.storage.sweep()):
                 say(f"removed {swept} unfinished object{'s' if swept > 1 else ''} that a crash left; nothing is lost")
+            if settings.alone():
+                services.repositories.housekeeping.sweep()
             if settings.workers == 1:
                 serve(services, settings, socket, ready)
                 return 0

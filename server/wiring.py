@@ -67,7 +67,13 @@ class Services:
 
     def chores(self) -> tuple[Callable[[], object], ...]:
         """Return what has to be done again and again while serving: each quick, safe beside requests and processes."""
-        return (self.storage.remove_noted, self.secure_files.read_queued, self.tokens.remember_use, self.retention.sweep)
+        return (
+            self.storage.remove_noted,
+            self.secure_files.read_queued,
+            self.tokens.remember_use,
+            self.retention.sweep,
+            self.repositories.housekeeping.chore,
+        )
 
     def close(self) -> None:
         """Let go of children, threads and files."""

@@ -12,6 +12,7 @@ from vault.repositories.blame import BlameRange, Lines
 from vault.repositories.changes import Action, Change
 from vault.repositories.committing import Writer, Written
 from vault.repositories.facts import Facts
+from vault.repositories.housekeeping import Housekeeping
 from vault.repositories.reading import File, Reader
 from vault.repositories.serving import Serving
 from vault.repositories.store import Store
@@ -31,8 +32,9 @@ class Repositories:
         self._store = Store(database, root)
         facts = Facts(database)
         self.reading = Reader(self._store, facts)
-        self.writing = Writer(self._store, facts, self.reading)
-        self.serving = Serving(self._store, push_bytes)
+        self.housekeeping = Housekeeping(self._store)
+        self.writing = Writer(self._store, facts, self.reading, self.housekeeping)
+        self.serving = Serving(self._store, self.housekeeping, push_bytes)
 
     def empty(self, project_id: int) -> bool:
         """Say whether the project's repository has no branch yet."""

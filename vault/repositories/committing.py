@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vault.models import Project, Role, User
     from vault.repositories.changes import Change, Place
     from vault.repositories.facts import Facts
+    from vault.repositories.housekeeping import Housekeeping
     from vault.repositories.reading import Reader
     from vault.repositories.store import Store
     from vault.repositories.trees import Entry
@@ -83,8 +84,9 @@ class _Plan:
 class Writer:
     """Writes the files of all projects' repositories."""
 
-    def __init__(self, store: Store, facts: Facts, reader: Reader) -> None:
+    def __init__(self, store: Store, facts: Facts, reader: Reader, housekeeping: Housekeeping) -> None:
         self._store = store
+        self._housekeeping = housekeeping
         self._facts = facts
         self._reader = reader
 
@@ -103,6 +105,7 @@ class Writer:
             self._store.use(order.folder, lambda repository: keep_blob(order.folder, repository, change.content))
         with branch_queue(order.folder, change.branch):
             commit_id, plan = self._land(order)
+        self._housekeeping.note(order.folder)
         self._settle(order)
         created = plan.place.entry is None
         if blob_id is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ CONFIG = {
 }
 TIMEOUT = 60.0
 PIECE = 256 * 1024
+NICE = 10
 
 
 @cache
@@ -74,29 +75,34 @@ def run(
     inherit: Sequence[int] = (),
     timeout: float = TIMEOUT,
     config: Mapping[str, str] | None = None,
+    patient: bool = False,
 ) -> bytes:
-    """Run git to its end and return what it wrote.
+    """Run git to its end and return what it wrote; a `patient` one takes only the time that others leave.
 
     Raises `Failed` when it says no, `StorageFull`, `Unavailable` when it takes longer than `timeout` seconds.
     """
-    try:
-        done = subprocess.run(  # noqa: S603 - a program found once; no shell, and each argument is checked or an id
-            command(repository, *arguments),
-            input=given,
-            capture_output=True,
-            env=environment(config),
-            cwd=repository,
-            pass_fds=tuple(inherit),
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"git {arguments[0]} took longer than {timeout:.0f} seconds") from None
-    if b"No space left on device" in done.stderr and done.returncode:
+    with subprocess.Popen(  # noqa: S603 - a program found once; no shell, and each argument is checked or an id
+        command(repository, *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(config),
+        cwd=repository,
+        pass_fds=tuple(inherit),
+    ) as process:
+        if patient:
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+        try:
+            told, complaint = process.communicate(given, timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Unavailable(f"git {arguments[0]} took longer than {timeout:.0f} seconds") from None
+    if process.returncode and b"No space left on device" in complaint:
         raise StorageFull("there is no room for the repository to grow")
-    if done.returncode:
-        raise Failed(arguments[0], done.returncode, done.stderr)
-    return done.stdout
+    if process.returncode:
+        raise Failed(arguments[0], process.returncode, complaint)
+    return told
 
 
 @contextmanager

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vault.models import Project, Role, User
+    from vault.repositories.housekeeping import Housekeeping
     from vault.repositories.store import Store
 
 FETCHING = {
@@ -54,8 +55,9 @@ class Backend:
 class Serving:
     """Serves all projects' repositories to git clients."""
 
-    def __init__(self, store: Store, push_bytes: int) -> None:
+    def __init__(self, store: Store, housekeeping: Housekeeping, push_bytes: int) -> None:
         self._store = store
+        self._housekeeping = housekeeping
         self._push_bytes = push_bytes
 
     @contextmanager
@@ -90,6 +92,7 @@ class Serving:
         """Note what a push has changed."""
         folder = self._store.folder(project.id)
         if folder is not None:
+            self._housekeeping.note(folder)
             self._store.settle(project, self._store.use(folder, branches))
 
 

@@ -71,6 +71,10 @@ class Store:
         for row in self._db.query(sql.REPOSITORIES):
             yield row["project_id"], self._path(row["folder"])
 
+    def on_disk(self) -> Iterator[Path]:
+        """Yield where repositories lie on the disk, entered into the catalog or not."""
+        yield from self._root.glob("??/*.git")
+
     def ensure(self, project: Project) -> Path:
         """Return where the project's repository lies, made now if there was none. Raises `NotFound`."""
         found = self.folder(project.id)
