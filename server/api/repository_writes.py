@@ -59,9 +59,11 @@ async def _write(request: web.Request, action: Action) -> tuple[Change, Written]
     services, offload = request.app[SERVICES], request.app[OFFLOAD]
     caller = principal(request)
     role = await offload.read(services.access.role, request[PRINCIPAL], found)
+    writing = services.repositories.writing
+    prepared = await offload.call(writing.prepare, found, caller.user, role, change)
     # The vault has a queue of its own, across processes; waiting there would cost a thread for each who waits.
     async with request.app[TURNS].of((found.id, change.branch)):
-        return change, await offload.call(services.repositories.writing.write, found, caller.user, role, change)
+        return change, await offload.call(writing.land, prepared)
 
 
 def _present(change: Change, written: Written) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class Prepared:
     """A change with all that does not depend on the state of the repository."""
 
     project: Project
@@ -91,95 +91,104 @@ class Writer:
         self._reader = reader
 
     def write(self, project: Project, user: User, role: Role, change: Change) -> Written:
-        """Make one commit of a change and return what it became when it is durable.
+        """Make one commit of a change and return what it became when it is durable. Raises `CannotCommit`."""
+        return self.land(self.prepare(project, user, role, change))
+
+    def prepare(self, project: Project, user: User, role: Role, change: Change) -> Prepared:
+        """Look whether a change can be made and keep its content: all that needs no turn on the branch.
 
         `role` is the user's in the project; he is the committer, and the author unless another is named. Raises
         `CannotCommit` with the reason.
         """
         keeps = change.action is not Action.DELETE
         blob_id = blob_id_of(change.content) if keeps else None
-        order = _Order(project, self._store.ensure(project), user, role, change, blob_id)
+        prepared = Prepared(project, self._store.ensure(project), user, role, change, blob_id)
         # A look before the work; what is true when our turn comes decides.
-        self._store.use(order.folder, lambda repository: self._plan(order, repository))
+        self._store.use(prepared.folder, lambda repository: self._plan(prepared, repository))
         if keeps:
-            self._store.use(order.folder, lambda repository: keep_blob(order.folder, repository, change.content))
-        with branch_queue(order.folder, change.branch):
-            commit_id, plan = self._land(order)
-        self._housekeeping.note(order.folder)
-        self._settle(order)
+            self._store.use(prepared.folder, lambda repository: keep_blob(prepared.folder, repository, change.content))
+        return prepared
+
+    def land(self, prepared: Prepared) -> Written:
+        """Make the commit on what is the branch's tip by now, durable on return. Raises `CannotCommit`."""
+        change, blob_id = prepared.change, prepared.blob_id
+        with branch_queue(prepared.folder, change.branch):
+            commit_id, plan = self._retry(prepared)
+        self._housekeeping.note(prepared.folder)
+        self._settle(prepared)
         created = plan.place.entry is None
         if blob_id is None:
             return Written(commit_id, None, None, created)
         sha256 = sha256_of(change.content)
-        self._facts.tell_sha256(project.id, str(blob_id), len(change.content), sha256)
+        self._facts.tell_sha256(prepared.project.id, str(blob_id), len(change.content), sha256)
         return Written(commit_id, str(blob_id), sha256, created)
 
-    def _land(self, order: _Order) -> tuple[str, _Plan]:
+    def _retry(self, prepared: Prepared) -> tuple[str, _Plan]:
         """Try until the branch has the change on top, or the change cannot be made."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return self._store.use(order.folder, lambda repository: self._attempt(order, repository))
+                return self._store.use(prepared.folder, lambda repository: self._attempt(prepared, repository))
             except Moved:
                 if time.monotonic() > deadline:
-                    raise CannotCommit(LOST.format(order.change.branch)) from None
+                    raise CannotCommit(LOST.format(prepared.change.branch)) from None
                 time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that two do not keep meeting
 
-    def _attempt(self, order: _Order, repository: pygit2.Repository) -> tuple[str, _Plan]:
-        change = order.change
-        plan = self._plan(order, repository)
+    def _attempt(self, prepared: Prepared, repository: pygit2.Repository) -> tuple[str, _Plan]:
+        change = prepared.change
+        plan = self._plan(prepared, repository)
         new = repository.create_commit(
             None,
-            sign(order.user, change.author_name, change.author_email),
-            sign(order.user),
+            sign(prepared.user, change.author_name, change.author_email),
+            sign(prepared.user),
             change.message,
             tree_with(repository, plan.place, plan.entry),
             [] if plan.parent is None else [plan.parent.id],
         )
         if plan.new_branch or plan.parent is None:
-            create_branch(order.folder, change.branch, new)
+            create_branch(prepared.folder, change.branch, new)
         else:
-            move_branch(order.folder, repository, change.branch, plan.parent.id, new)
+            move_branch(prepared.folder, repository, change.branch, plan.parent.id, new)
         return str(new), plan
 
-    def _plan(self, order: _Order, repository: pygit2.Repository) -> _Plan:
+    def _plan(self, prepared: Prepared, repository: pygit2.Repository) -> _Plan:
         """Hold the change against the repository as it is now. Raises `CannotCommit`."""
-        change = order.change
+        change = prepared.change
         tip = branch_tip(repository, change.branch)
-        parent = _parent(order, repository, tip)
+        parent = _parent(prepared, repository, tip)
         place = find_place(parent, change.path)
-        entry = wanted_entry(change, order.blob_id, place.entry)
+        entry = wanted_entry(change, prepared.blob_id, place.entry)
         if change.last_commit_id and place.entry is not None and parent is not None:
-            self._check_fresh(order, repository, parent, change.last_commit_id)
+            self._check_fresh(prepared, repository, parent, change.last_commit_id)
         return _Plan(parent, tip is None, place, entry)
 
     def _check_fresh(
-        self, order: _Order, repository: pygit2.Repository, parent: pygit2.Commit, last_commit_id: str
+        self, prepared: Prepared, repository: pygit2.Repository, parent: pygit2.Commit, last_commit_id: str
     ) -> None:
         """Refuse a change by who has not seen the file as it is: any commit that has it so will do."""
-        project, path = order.project, order.change.path
+        project, path = prepared.project, prepared.change.path
         try:
             seen = resolve(repository, last_commit_id, project.default_branch)
         except NotFound:
             raise CannotCommit(f"last_commit_id '{last_commit_id}' is not a commit of this repository") from None
-        ours = self._reader.last_commit(project, order.folder, repository, parent, path)
+        ours = self._reader.last_commit(project, prepared.folder, repository, parent, path)
         if entry_at(seen, path) is None or ours != self._reader.last_commit(
-            project, order.folder, repository, seen, path
+            project, prepared.folder, repository, seen, path
         ):
-            raise CannotCommit(STALE_DELETE if order.change.action is Action.DELETE else STALE)
+            raise CannotCommit(STALE_DELETE if prepared.change.action is Action.DELETE else STALE)
 
-    def _settle(self, order: _Order) -> None:
+    def _settle(self, prepared: Prepared) -> None:
         """Remember that the repository has a branch; the first one it ever gets becomes the default branch."""
-        if self._store.empty(order.project.id):
-            self._store.settle(order.project, self._store.use(order.folder, branches))
+        if self._store.empty(prepared.project.id):
+            self._store.settle(prepared.project, self._store.use(prepared.folder, branches))
 
 
-def _parent(order: _Order, repository: pygit2.Repository, tip: pygit2.Commit | None) -> pygit2.Commit | None:
+def _parent(prepared: Prepared, repository: pygit2.Repository, tip: pygit2.Commit | None) -> pygit2.Commit | None:
     """Return the commit to build on, None in an empty repository. Raises `CannotCommit`, in GitLab's order."""
-    branch = order.change.branch
-    start_branch = order.change.start_branch or branch
+    branch = prepared.change.branch
+    start_branch = prepared.change.start_branch or branch
     names = branches(repository) if tip is None else [branch]
-    if not may_push(order.project, order.role, branch, empty=not names):
+    if not may_push(prepared.project, prepared.role, branch, empty=not names):
         raise CannotCommit(NOT_ALLOWED)
     start = tip if start_branch == branch else branch_tip(repository, start_branch)
     if names and start is None:
