@@ -33,7 +33,9 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("serve", "run the server; the first start makes the vault", "cli.serve"),
     Command("expiry-report", "tell what expires, soonest first, across all projects", "cli.expiry_report"),
+    Command("doctor", "tell what is wrong with a project's signing files as one set", "cli.doctor"),
     Command("inspect", "tell what the parsers see in a local file", "cli.inspect"),
+    Command("parsers", "list the parsers there are, those of plugins among them", "cli.parsers"),
     Command("token", "make a personal access token", "cli.token"),
 )
 
