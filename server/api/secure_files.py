@@ -14,6 +14,7 @@ from server.downloads import whole_or_part
 from server.errors import json_answer
 from server.params import Check
 from server.urls import API
+from vault.abridging import abridged, too_long
 from vault.access import parse_id
 from vault.errors import NotFound
 from vault.models import Role
@@ -55,8 +56,13 @@ async def index(request: web.Request) -> web.Response:
     page, filters = paging.read_page(request), _filters(request)
     files = request.app[SERVICES].secure_files
     listing = await request.app[OFFLOAD].read(files.documents, found.id, page, **filters)
-    body = f"[{','.join(listing.rows)}]"
-    return paging.answer(request, page, listing.total, body)
+    rows = await _fitting(request, listing.rows)
+    return paging.answer(request, page, listing.total, f"[{','.join(rows)}]")
+
+
+async def _fitting(request: web.Request, documents: list[str]) -> list[str]:
+    """Return what fits into one answer; only a page that does not is worth a thread."""
+    return await request.app[OFFLOAD].call(abridged, documents) if too_long(documents) else documents
 
 
 def _filters(request: web.Request) -> Filters:
@@ -71,9 +77,10 @@ async def everywhere(request: web.Request) -> web.Response:
     page, filters = paging.read_page(request), _filters(request)
     files = request.app[SERVICES].secure_files
     listing = await request.app[OFFLOAD].call(files.readable, principal(request), page, **filters)
+    documents = await _fitting(request, [present(file) for file, _ in listing.rows])
     rows = (
-        f'{present(file)[:-1]},"kind":{_json(file.kind)},"project_id":{file.project_id},"project":{_json(project)}}}'
-        for file, project in listing.rows
+        f'{document[:-1]},"kind":{_json(file.kind)},"project_id":{file.project_id},"project":{_json(project)}}}'
+        for document, (file, project) in zip(documents, listing.rows, strict=True)
     )
     return paging.answer(request, page, listing.total, f"[{','.join(rows)}]")
 
