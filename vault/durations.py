@@ -18,7 +18,7 @@ UNITS = {
     "y yr yrs year years": 31557600,
 }
 SECONDS = {word: seconds for words, seconds in UNITS.items() for word in words.split()}
-TERM = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]*)\s*(?:,|and\b)?")
+TERM = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]*)\s*(?:,|and\b)?", re.ASCII)
 LONGEST = timedelta(days=365_250)
 
 
