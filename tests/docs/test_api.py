@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from server.errors import TABLE, BadRequest, Refused, answer_to
 from tests.docs.markdown import ROOT, cells, code, document, documents
@@ -152,6 +153,26 @@ EXAMPLES: dict[type[Exception], Exception] = {
         BadRequest("name is missing, file is missing"),
     )
 }
+
+
+def of_everybody(column: str) -> list[tuple[str, str]]:
+    """Return method and path of each route whose table says this of its token."""
+    found = (re.match(rf"\| `(\w+) (/[^`]*)` \| {column} \|", line) for line in API.prose())
+    return [(each[1], each[2]) for each in found if each]
+
+
+class TestRoutesWithoutALogin:
+    @pytest.mark.parametrize(("method", "path"), of_everybody("not asked"))
+    def test_answer_everybody(self, vault: RunningVault, method: str, path: str) -> None:
+        assert vault.nobody(method, path).status == 200
+
+    @pytest.mark.parametrize(("method", "path"), of_everybody("its own"))
+    def test_that_ask_in_their_own_way_do_ask(self, vault: RunningVault, method: str, path: str) -> None:
+        path = PARTS.sub("999999", path.replace(":path", "a/b"))
+        url = vault.url if ".git/" in path else f"{vault.url}/api/v4"
+        service = {"service": "git-upload-pack"} if path.endswith("/refs") else {}
+
+        assert requests.request(method, url + path, params=service, timeout=60).status_code in (401, 403)
 
 
 ROWS = [(int(row[0]), code(row[1])[0]) for row in API.table("Errors")]
