@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import re
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cli import options as shared
 from cli.main import say
-from cli.tables import table
+from cli.tables import as_json, table
 
 if TYPE_CHECKING:
     from cli.remote import Remote
@@ -117,7 +116,7 @@ def _local(settings: Settings, before: str | None, now: datetime) -> tuple[list[
 
 
 def _as_json(rows: list[Expiry]) -> str:
-    return json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False)
+    return as_json([asdict(row) for row in rows])
 
 
 def _as_table(rows: list[Expiry]) -> str:

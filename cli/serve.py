@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from cli import options as shared
 from cli.main import say
-from vault.errors import Invalid
 
 if TYPE_CHECKING:
     import argparse
@@ -47,8 +46,6 @@ def run(options: argparse.Namespace) -> int:
     from vault.lock import FolderLock
 
     settings = shared.load(options)
-    if settings.workers < 1:
-        raise Invalid("workers", "has to be 1 or more")
     configure(settings.log)
     close_folder(settings.data)
     with FolderLock(settings.data), listen(settings.host, settings.port) as socket:
@@ -68,19 +65,24 @@ def run(options: argparse.Namespace) -> int:
                 return 0
         finally:
             services.close()
-        ready()
-        Workers(settings, socket).run()
+        Workers(settings, socket).run(ready)
     return 0
 
 
 def welcome(services: Services, settings: Settings) -> None:
-    """At the first start, make the administrator and say what has to be kept safe."""
-    if services.people.administrator() is not None:
+    """At the first start, make the administrator and say what has to be kept safe.
+
+    A start that was cut off between the two leaves an administrator without a token: then he is given one now.
+    """
+    user = services.people.administrator()
+    if user is not None and services.tokens.of_user(user.id):
         return
-    user = services.people.create("root", "Administrator", "admin@example.com", is_admin=True)
-    _, secret = services.tokens.create(user, "first start", ("api",), None, settings.root_token or None)
+    if user is None:
+        user = services.people.create("root", "Administrator", "admin@example.com", is_admin=True)
+    given = settings.root_token.strip() or None
+    _, secret = services.tokens.create(user, "first start", ("api",), None, given)
     say(f"made a new vault in {settings.data.absolute()}")
-    if not settings.root_token:
+    if given is None:
         say(f"the administrator's token, shown only now: {secret}")
     if not (settings.keyring_json or settings.master_key or settings.master_key_file):
         say(f"back up the keyring, apart from the data: {settings.keyring_path().absolute()}")

@@ -25,22 +25,28 @@ if TYPE_CHECKING:
     from server.wiring import Services
 
 NOTICE_SECONDS = 1.0
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
-async def until_signal() -> None:
-    """Wait for SIGTERM or SIGINT; a second one ends the process at once."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
+class Signals:
+    """SIGTERM and SIGINT, heard from the moment this is made; a second one ends the process at once."""
 
-    def end() -> None:
-        ended.set()
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def __init__(self) -> None:
+        self._ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in ENDING:
+            loop.add_signal_handler(number, self._end)
+
+    def _end(self) -> None:
+        self._ended.set()
+        loop = asyncio.get_running_loop()
+        for number in ENDING:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end)
-    await ended.wait()
+    async def until_told(self) -> None:
+        """Wait for a signal."""
+        await self._ended.wait()
 
 
 class Parent:
@@ -79,13 +85,14 @@ def serve(
 async def _serve(
     services: Services, settings: Settings, listening: socket.socket, ready: Callable[[], None], parent: Parent | None
 ) -> None:
+    end = parent or Signals()
     app = make_app(services, settings)
     runner = Runner(app, grace=settings.grace)
     await runner.setup()
     try:
         await web.SockSite(runner, listening, backlog=1024).start()
         ready()
-        await (parent.until_told() if parent else until_signal())
+        await end.until_told()
         app[DRAINING].set()
         await asyncio.sleep(NOTICE_SECONDS)
     finally:

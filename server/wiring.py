@@ -15,7 +15,7 @@ from vault.blobs import open_blobs
 from vault.catalog import open_catalog
 from vault.crypto.keyring import Keyring
 from vault.durations import duration
-from vault.errors import BadKeyring, Unavailable, UnknownKey, VaultError
+from vault.errors import BadKeyring, Invalid, Unavailable, UnknownKey, VaultError
 from vault.models import Limits
 from vault.people import People
 from vault.pipelines import Pipelines
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from server.settings import Settings
+    from vault.blobs import BlobStore
     from vault.catalog.database import Database
 
 
@@ -93,12 +94,21 @@ def open_services(settings: Settings, *, create: bool = False) -> Services:
         raise Unavailable(
             f"there is no vault in {settings.data}; `secure-files serve --data {settings.data}` makes one"
         )
-    database = open_catalog(settings.database_url(), ballast=True)
+    try:
+        database = open_catalog(settings.database_url(), ballast=True)
+        blobs = open_blobs(settings.blobs_url())
+    except ValueError as error:
+        raise Invalid("--database or --blobs", f"cannot be used: {error}") from error
     try:
         database.migrate()
+        if keys.instance_of(database) is None and next(blobs.ids(), None) is not None:
+            raise Unavailable(
+                f"the catalog of {settings.data} is missing, and its blob store holds files; restore the catalog from "
+                "your backup: a new one would take them for leftovers of a crash"
+            )
         keyring = _keyring(settings, database, create=create)
         keys.claim(database, keyring, str(settings.data), _source(settings))
-        return _assemble(settings, database, keyring)
+        return _assemble(settings, database, keyring, blobs)
     except BaseException:
         database.close()
         raise
@@ -144,8 +154,8 @@ def _source(settings: Settings) -> str:
     return settings.master_key_file or str(settings.keyring_path())
 
 
-def _assemble(settings: Settings, database: Database, keyring: Keyring) -> Services:
-    storage = SealedStorage(keyring, open_blobs(settings.blobs_url()), database)
+def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: BlobStore) -> Services:
+    storage = SealedStorage(keyring, blobs, database)
     parsers = Pool(settings.parser_children)
     tokens = Tokens(database, keyring.derive("tokens"))
     projects = Projects(database)

@@ -15,17 +15,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from server.process import NOTICE_SECONDS, Parent, serve
+from server.process import ENDING, NOTICE_SECONDS, Parent, serve
 from server.wiring import open_services
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from server.settings import Settings
 
 log = logging.getLogger("secure_files.workers")
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
 WATCHED = (*ENDING, signal.SIGCHLD)
 # A worker that dies younger than this is started again no faster than this, so that a broken one does not spin.
 YOUNG_SECONDS = 1.0
@@ -52,9 +52,10 @@ class Workers:
         self._listening = listening
         self._running: dict[int, Worker] = {}
 
-    def run(self) -> None:
+    def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGTERM or SIGINT, then give running requests their grace; a second signal ends all at once."""
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        ready()
         try:
             for _ in range(self._settings.workers):
                 self._start()

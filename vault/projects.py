@@ -106,7 +106,8 @@ class Projects:
 
     def groups(self, principal: Principal, page: Page, search: str | None = None) -> Listing[Namespace]:
         """Return the groups the caller may know of, by path."""
-        where = {"admin": int(principal.user.is_admin), "user": principal.user.id, "term": like(search)}
+        user = principal.user
+        where = {"admin": int(user.is_admin), "user": user.id, "term": like(search), "today": clock.today()}
         total = self._db.query(sql.GROUPS_COUNT, **where)[0]["n"]
         rows = self._db.query(sql.GROUPS, **where, size=page.size, offset=page.offset)
         return Listing([namespace_of(row) for row in rows], total)

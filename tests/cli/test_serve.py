@@ -245,3 +245,19 @@ class TestRefused:
 
         text = self.refused(5, "--data", "data", "--port", "0", cwd=tmp_path)
         assert "made by a newer program" in text
+
+
+class TestLostCatalog:
+    def test_a_blob_store_with_files_and_no_catalog_is_not_taken_over(self, tmp_path: Path) -> None:
+        with opened(tmp_path / "data") as core:
+            core.keep(bytes(LARGE))
+        for file in (tmp_path / "data").glob("catalog.sqlite*"):
+            file.unlink()
+        stored = [path for path in (tmp_path / "data" / "blobs").rglob("*") if path.is_file()]
+
+        ended = start("serve", "--data", "data", "--port", "0", cwd=tmp_path)
+
+        assert ended.status == 5
+        assert "restore the catalog" in ended.err
+        assert stored
+        assert all(path.exists() for path in stored)

@@ -218,3 +218,18 @@ class TestRules:
     def test_what_git_would_not_take_is_refused(self, name: str) -> None:
         with pytest.raises(Invalid, match="default_branch"):
             check_default_branch(name)
+
+
+class TestGroupsListed:
+    def test_a_member_sees_subgroups_of_his_group_until_his_membership_ends(self, core: Core) -> None:
+        owner, member = as_caller(core.user()), core.user()
+        group = core.projects.create_group(owner, "Team", "team")
+        core.projects.create_group(owner, "Sub", "sub", parent_id=group.id)
+
+        core.access.put_member("group", group.id, member, Role.GUEST, None)
+        seen = core.projects.groups(as_caller(member), Page()).rows
+        core.access.put_member("group", group.id, member, Role.GUEST, "2020-01-01")
+        later = core.projects.groups(as_caller(member), Page()).rows
+
+        assert [each.full_path for each in seen] == ["team", "team/sub"]
+        assert later == []

@@ -34,7 +34,9 @@ DELETE_NAMESPACE = "DELETE FROM namespaces WHERE id = :id"
 CHILD_NAMESPACES = "SELECT * FROM namespaces WHERE parent_id = :id"
 # A caller sees a group that is public, internal (signed in), or one he is a member of, or all as administrator.
 GROUPS_VISIBLE = """FROM namespaces n WHERE n.kind = 'group' AND (:admin = 1 OR n.visibility <> 'private'
-    OR EXISTS (SELECT 1 FROM members m WHERE m.source_kind = 'group' AND m.source_id = n.id AND m.user_id = :user))
+    OR EXISTS (SELECT 1 FROM namespaces g JOIN members m ON m.source_kind = 'group' AND m.source_id = g.id
+               WHERE (n.path_key = g.path_key OR substr(n.path_key, 1, length(g.path_key) + 1) = g.path_key || '/')
+               AND m.user_id = :user AND (m.expires_at IS NULL OR m.expires_at > :today)))
     AND (CAST(:term AS TEXT) IS NULL OR n.path_key LIKE :term ESCAPE '!')"""
 GROUPS = f"SELECT n.* {GROUPS_VISIBLE} ORDER BY n.path_key, n.id LIMIT :size OFFSET :offset"
 GROUPS_COUNT = f"SELECT COUNT(*) AS n {GROUPS_VISIBLE}"
