@@ -19,6 +19,8 @@ EXIT STATUS
   3  the keyring is missing, or not the one of the data
   4  another server is using the data folder
   5  anything else that kept the command from its work
+
+A command that speaks to a server may have more of its own; its --help has them all.
 """
 
 
@@ -34,6 +36,9 @@ COMMANDS = (
     Command("serve", "run the server; the first start makes the vault", "cli.serve"),
     Command("expiry-report", "tell what expires, soonest first, across all projects", "cli.expiry_report"),
     Command("doctor", "tell what is wrong with a project's signing files as one set", "cli.doctor"),
+    Command("pull", "bring a project's secure files into a folder, checked", "cli.pull"),
+    Command("push", "upload files into a project", "cli.push"),
+    Command("import", "bring a project's secure files over from a GitLab or another vault", "cli.import_files"),
     Command("inspect", "tell what the parsers see in a local file", "cli.inspect"),
     Command("parsers", "list the parsers there are, those of plugins among them", "cli.parsers"),
     Command("token", "make a personal access token", "cli.token"),
@@ -62,5 +67,5 @@ def parser(argv: list[str]) -> argparse.ArgumentParser:
         if command.name == asked:
             module = import_module(command.module)
             module.register(sub)
-            sub.set_defaults(run=module.run)
+            sub.set_defaults(run=module.run, exit_codes=getattr(module, "EXIT_CODES", ()))
     return top

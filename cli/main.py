@@ -18,7 +18,8 @@ from vault import errors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
+ExitCodes = tuple[tuple[type[Exception], int], ...]
+EXIT_CODES: ExitCodes = (
     (errors.Invalid, 2),
     (errors.UnknownKey, 3),
     (errors.BadKeyring, 3),
@@ -45,8 +46,13 @@ def main(argv: Sequence[str]) -> int:
         return KILLED_BY_INTERRUPT
     except tuple(kind for kind, _ in EXIT_CODES) as error:
         say(_told(error))
-        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+        return status_of(error, options.exit_codes)
     return status
+
+
+def status_of(error: Exception, own: ExitCodes = ()) -> int:
+    """Return the exit status of an error; a command's `own` codes count before those of all commands."""
+    return next(code for kind, code in (*own, *EXIT_CODES) if isinstance(error, kind))
 
 
 def say(text: str) -> None:
