@@ -140,7 +140,10 @@ def _label(values: Values) -> Label:
 
 
 def _sentence(error: Conflict | Invalid) -> str:
-    return ", ".join(error.problems.values()) if isinstance(error, Invalid) else str(error)
+    if isinstance(error, Conflict):
+        return str(error)
+    # A problem that is a sentence of its own needs no field in front.
+    return ", ".join(text if text[0].isupper() else f"{field} {text}" for field, text in error.problems.items())
 
 
 async def _running_job(request: web.Request, values: Values) -> Job:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 SAMPLES = Path(__file__).parent.parent.parent / "sample_certs" / "files"
 MIB = 1024 * 1024
@@ -83,3 +83,17 @@ def multipart(parts: Iterable[bytes], boundary: bytes = b"frontier") -> bytes:
 
 
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=frontier"}
+
+
+def body_of(url: str, path: str, token: str) -> Iterator[bytes]:
+    """Yield the body of a 200 in pieces, as they come; the path lies below /api/v4."""
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
+    connection.request("GET", f"/api/v4{path}", headers={"PRIVATE-TOKEN": token})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    try:
+        while piece := answer.read(MIB):
+            yield piece
+    finally:
+        connection.close()
