@@ -118,7 +118,7 @@ def _unreadable(files: Sequence[SigningFile], _now: datetime) -> Iterator[Findin
         severity, what, what_to_do = UNREADABLE.get(file.error, _OTHER_REASON)
         if file.error == "unrecognized" and _suffix(file) in _PROMISING:
             severity = WARNING
-        yield Finding("unreadable", severity, f"{what} ({file.error})", _places(file), what_to_do)
+        yield Finding("unreadable", severity, f"{what[:-1]} ({file.error}).", _places(file), what_to_do)
 
 
 def _profiles(files: Sequence[SigningFile], now: datetime) -> Iterator[Finding]:
@@ -168,8 +168,8 @@ def _keyless(files: Sequence[SigningFile], _now: datetime) -> Iterator[Finding]:
         if file.public_key not in keys and _should_have_a_key(file, files):
             lonely[file.public_key].append(file)
     for together in lonely.values():
-        text = f"Its certificate is here without the private key, which no file holds.{doubt}"
-        advice = "Upload the key, or the file exported again together with its key; delete it if nothing signs with it."
+        text = f"The private key of this certificate is in no file here.{doubt}"
+        advice = "Upload the key, or both exported together; delete the certificate if nothing signs with it."
         yield Finding("private_key_missing", severity, text, _places(*together), advice)
 
 
