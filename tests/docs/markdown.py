@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 _HEADING = re.compile(r"(#{1,6}) +(.+?) *#*")
 _FENCE = re.compile(r"(`{3,}|~{3,})(\w*)")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-_CODE = re.compile(r"`+[^`]*`+")
+_CODE = re.compile(r"(`+)(?:(?!\1).)+\1")
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
 
 
@@ -60,7 +60,7 @@ class Document:
 
     def links(self) -> list[str]:
         """Return the targets of all links."""
-        return [target for line in self.prose() for target in _LINK.findall(_CODE.sub("", line))]
+        return _LINK.findall(_CODE.sub("", "\n".join(self.prose())))
 
     def section(self, title: str) -> list[str]:
         """Return the lines under a heading, up to the next of its level or above."""
