@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ERROR, WARNING, NOTE = SEVERITIES = ("error", "warning", "note")
+FEW = 10
+"""Files that a finding names beside its own, which have findings of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def _expired_certificate(profile: SigningFile, holders: Sequence[SigningFile], *
         "profile_certificate_expired",
         WARNING if still_signs else ERROR,
         "A certificate that this profile names has expired.",
-        _places(profile, *holders),
+        _places(profile, *holders[:FEW]),
         "Make the profile anew for a certificate that is valid.",
         profile.named_until,
     )

@@ -356,3 +356,12 @@ class TestLargeSets:
 
         assert len([each for each in findings if each.code == "same_key"]) == 50
         assert len(json.dumps([asdict(each) for each in findings])) < 1_000_000
+
+    def test_a_certificate_that_expired_in_many_files_is_told_with_a_few(self) -> None:
+        """Of those that hold it; each of them has a finding of its own."""
+        holders = [keystore("a", name="\U0001f511" * 255, until=PAST) for _ in range(50)]
+
+        findings = found(*holders, *(profile("a", first=PAST) for _ in range(50)))
+
+        assert len([each for each in findings if each.code == "profile_certificate_expired"]) == 50
+        assert len(json.dumps([asdict(each) for each in findings], ensure_ascii=False).encode()) < 1_500_000
