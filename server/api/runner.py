@@ -109,17 +109,14 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 
 async def report(request: web.Request) -> web.Response:
-    """Take the state that a job's runner tells; `running` says only that it lives. The token ends with the job."""
+    """Take the state that a job's runner tells; `running`, or none, says only that it lives. The token ends with the job."""
     services, offload = request.app[SERVICES], request.app[OFFLOAD]
     values = await forms.read(request)
     job = await _running_job(request, values)
     check = Check(values)
     state, reason = check.choice("state", REPORTED), check.maybe_text("failure_reason")
-    if state is None and not check.has("state"):
-        check.refuse("state", "is missing")
     check.done()
-    assert state is not None
-    if state != job.status:
+    if state is not None and state != job.status:
         job = await offload.call(services.pipelines.set_status, job, state, reason if state == "failed" else None)
     answer = json_answer(await offload.read(present_job, request, job))
     answer.headers["Job-Status"] = job.status

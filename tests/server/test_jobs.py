@@ -158,12 +158,14 @@ class TestReports:
             assert vault.nobody.put(f"/jobs/{made['id']}", json=body).json["status"] == "running"
         assert job.get("/job").status == 200
 
-    def test_on_an_ended_job_are_401(self, vault: RunningVault, project: dict[str, Any]) -> None:
+    def test_on_an_ended_job_are_403_and_name_its_state(self, vault: RunningVault, project: dict[str, Any]) -> None:
         made, job = vault.job(vault.root, project["id"])
         body = {"token": job.token, "state": "success"}
         vault.nobody.put(f"/jobs/{made['id']}", json=body)
 
-        assert vault.nobody.put(f"/jobs/{made['id']}", json={**body, "state": "failed"}).status == 401
+        answer = vault.nobody.put(f"/jobs/{made['id']}", json={**body, "state": "failed"})
+
+        assert (answer.status, answer.headers["Job-Status"]) == (403, "success")
 
     def test_are_for_the_job_itself_alone(self, vault: RunningVault, project: dict[str, Any]) -> None:
         made, _ = vault.job(vault.root, project["id"])
@@ -171,7 +173,7 @@ class TestReports:
 
         assert other.put(f"/jobs/{made['id']}", json={"state": "success"}).status == 403
         assert vault.root.put(f"/jobs/{made['id']}", json={"state": "success"}).status == 403
-        assert vault.nobody.put(f"/jobs/{made['id']}", json={"state": "success"}).status == 401
+        assert vault.nobody.put(f"/jobs/{made['id']}", json={"state": "success"}).status == 403
 
     @pytest.mark.parametrize("state", ["canceled", "pending", "well"])
     def test_of_other_states_are_refused(self, vault: RunningVault, project: dict[str, Any], state: str) -> None:

@@ -341,8 +341,6 @@ class TestStates:
     @pytest.mark.parametrize(
         ("body", "error"),
         [
-            ({}, "state is missing"),
-            ({"state": None}, "state is missing"),
             ({"state": "done"}, "state does not have a valid value"),
             ({"state": "canceled"}, "state does not have a valid value"),
         ],
