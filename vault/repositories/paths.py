@@ -61,6 +61,7 @@ def is_branch_name(name: str) -> bool:
         len(encoded) > LONGEST_BRANCH
         or any(len(part) > LONGEST_PART_OF_A_BRANCH for part in encoded.split(b"/"))
         or encoded.decode("utf-8") != name
+        or "\0" in name  # libgit2 would see a shorter name
         or name.startswith("-")
         or name == "HEAD"
         or FULL_ID.fullmatch(name)

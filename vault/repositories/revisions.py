@@ -30,6 +30,8 @@ def resolve(repository: pygit2.Repository, revision: str, default_branch: str) -
 
 def branch_tip(repository: pygit2.Repository, branch: str) -> pygit2.Commit | None:
     """Return the commit at the tip of a branch, None when there is no such branch."""
+    if len(branch) > LONGEST or REFUSED.search(branch):
+        return None
     reference = repository.references.get(f"refs/heads/{branch}")
     return None if reference is None else reference.peel(pygit2.Commit)
 

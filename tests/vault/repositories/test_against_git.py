@@ -1,0 +1,102 @@
+"""Content, last commits and blame of a made-up history, file by file against the git program."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vault.core import opened
+from tests.vault.repositories.histories import History
+from tests.vault.repositories.support import Site, git_bytes
+from vault.repositories import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vault.repositories import BlameRange
+
+COMMITS, FILES, ASKED = 500, 40, 60
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with opened(tmp_path_factory.mktemp("history") / "data") as core:
+        site = Site(core)
+        History(seed=7, commits=COMMITS, files=FILES).into(site.folder)
+        yield site
+
+
+@pytest.fixture(scope="module")
+def places(site: Site) -> list[tuple[str, str]]:
+    """Commits all over the history, each with one of its files."""
+    chance = random.Random(11)
+    commits = site.git("rev-list", "main").splitlines()
+    places = []
+    while len(places) < ASKED:
+        commit = chance.choice(commits)
+        if files := site.git("ls-tree", "-r", "--name-only", "-z", commit).split("\0")[:-1]:
+            places.append((commit, chance.choice(files)))
+    return places
+
+
+def porcelain(site: Site, commit: str, path: str, *options: str) -> list[tuple[str, bytes]]:
+    """What git says of each line: the commit it came with, and the line."""
+    command = ("--literal-pathspecs", "blame", "--line-porcelain", *options, commit, "--", path)
+    told = git_bytes(f"--git-dir={site.folder}", *command)
+    lines, found = told.split(b"\n"), []
+    for line in lines:
+        if line.startswith(b"\t"):
+            found.append((now, line[1:]))
+        elif line[40:41] == b" " and line[:40].isalnum():
+            now = line[:40].decode()
+    return found
+
+
+def flat(ranges: list[BlameRange]) -> list[tuple[str, bytes]]:
+    return [(each.commit.id, line.encode()) for each in ranges for line in each.lines]
+
+
+class TestEveryFile:
+    def test_has_the_content_mode_and_size_that_git_tells(self, site: Site, places: list[tuple[str, str]]) -> None:
+        for commit, path in places:
+            found = site.file(path, commit)
+            mode, _, blob_id = site.git("--literal-pathspecs", "ls-tree", commit, "--", path).split()[:3]
+            content = git_bytes(f"--git-dir={site.folder}", "cat-file", "blob", blob_id)
+
+            assert (found.blob_id, found.size, found.executable) == (blob_id, len(content), mode == "100755")
+            assert site.repositories.reading.content(site.project, found) == content
+
+    def test_has_the_last_commit_that_git_tells(self, site: Site, places: list[tuple[str, str]]) -> None:
+        for commit, path in places:
+            told = site.git("--literal-pathspecs", "log", "-1", "--format=%H", commit, "--", path)
+
+            assert site.file(path, commit).last_commit_id == told, f"{path} as of {commit}"
+
+    def test_is_blamed_as_git_does(self, site: Site, places: list[tuple[str, str]]) -> None:
+        for commit, path in places:
+            found = site.repositories.reading.blame(site.project, site.file(path, commit))
+
+            assert flat(found) == porcelain(site, commit, path), f"{path} as of {commit}"
+            assert all(before.commit.id != after.commit.id for before, after in zip(found, found[1:], strict=False))
+
+    def test_is_blamed_in_part_as_git_does(self, site: Site, places: list[tuple[str, str]]) -> None:
+        for commit, path in places:
+            file = site.file(path, commit)
+            lines = len(porcelain(site, commit, path))
+            first = 1 + lines // 3
+            found = site.repositories.reading.blame(site.project, file, Lines(first, first + 5))
+
+            if lines:
+                assert flat(found) == porcelain(site, commit, path, "-L", f"{first},{min(first + 5, lines)}")
+
+    def test_has_the_same_last_commit_when_answers_are_kept(self, site: Site, places: list[tuple[str, str]]) -> None:
+        """A walk that meets a kept answer ends there, and says the same."""
+        told = {place: site.file(place[1], place[0]).last_commit_id for place in places}
+        facts = site.repositories.reading._facts
+        for (commit, path), last in list(told.items())[::2]:
+            facts.tell_last_commit(site.id, path, commit, last, walked=10_000)
+        site.core.database.write(lambda tx: None)  # behind all that was queued
+
+        assert {place: site.file(place[1], place[0]).last_commit_id for place in places} == told

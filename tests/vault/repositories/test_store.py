@@ -1,0 +1,194 @@
+"""Where repositories lie, what is durable, what is told of a damaged one, and what is kept of its objects."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pygit2
+import pytest
+
+from tests.vault.core import opened
+from tests.vault.repositories.support import Site, git
+from vault.errors import Damaged, NotFound, StorageFull, Unavailable
+from vault.repositories import facts, history
+from vault.repositories.content import LARGE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TestARepository:
+    def test_is_made_by_the_first_write_and_any_git_reads_it(self, site: Site, tmp_path: Path) -> None:
+        with pytest.raises(NotFound, match="Commit"):
+            site.file("a")
+        assert site.repositories._store.folder(site.id) is None
+
+        site.write("a", b"content")
+        git("clone", "--quiet", str(site.folder), str(tmp_path / "clone"))
+
+        assert (tmp_path / "clone/a").read_bytes() == b"content"
+
+    def test_is_made_once_whoever_comes_first(self, site: Site) -> None:
+        before = set(site.repositories._store.on_disk())
+
+        with ThreadPoolExecutor(6) as pool:
+            folders = set(pool.map(lambda _: site.repositories._store.ensure(site.project), range(6)))
+
+        assert len(folders) == 1
+        assert set(site.repositories._store.on_disk()) - before == folders
+
+    def test_lies_in_a_folder_that_only_its_owner_enters(self, site: Site) -> None:
+        site.write("a")
+
+        assert (site.core.folder / "repositories").stat().st_mode & 0o077 == 0
+
+    def test_is_found_again_by_the_next_start(self, tmp_path: Path) -> None:
+        with opened(tmp_path / "data") as core:
+            site = Site(core)
+            site.write("a", b"kept")
+            project = site.project
+        with opened(tmp_path / "data") as core:
+            again = Site(core)
+            found = again.repositories.reading.file(project, "main", "a")
+
+            assert again.repositories.reading.content(project, found) == b"kept"
+
+    def test_is_opened_by_each_thread_for_itself(self, site: Site) -> None:
+        site.write("a")
+        store, found = site.repositories._store, []
+
+        def look() -> None:
+            found.append(store.opened(site.folder))
+            assert store.opened(site.folder) is found[-1]
+
+        look()
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+
+        assert found[0] is not found[1]
+
+
+class TestADamagedRepository:
+    def test_is_told_by_its_name_and_nothing_of_the_disk(self, site: Site) -> None:
+        site.write("a", b"1")
+        shutil.rmtree(site.folder / "objects")
+        (site.folder / "objects").mkdir()
+
+        with pytest.raises(Damaged) as told:
+            site.repositories._store.use(site.folder, lambda repository: repository["0" * 40])
+        assert site.folder.name in str(told.value)
+        assert str(site.core.folder) not in str(told.value)
+
+    @pytest.mark.parametrize(
+        ("words", "kind"),
+        [
+            ("failed to write: No space left on device", StorageFull),
+            ("failed: Disk quota exceeded", StorageFull),
+            ("failed: Read-only file system", Unavailable),
+        ],
+    )
+    def test_on_a_disk_that_refuses_is_told_as_that(self, site: Site, words: str, kind: type[Exception]) -> None:
+        site.write("a")
+
+        def fail(_: object) -> None:
+            raise OSError(words)
+
+        with pytest.raises(kind):
+            site.repositories._store.use(site.folder, fail)
+
+
+class TestContent:
+    @pytest.mark.parametrize("size", [0, 1, LARGE - 1, LARGE, LARGE + 1, 3 * LARGE])
+    def test_of_any_size_is_read_whole(self, site: Site, size: int) -> None:
+        content = bytes(range(251)) * (size // 251 + 1)
+        blob = site.git("hash-object", "-w", "--stdin", given=content[:size])
+        tree = site.git("mktree", given=f"100644 blob {blob}\tf\n".encode())
+        site.git("update-ref", "refs/heads/main", site.git("commit-tree", tree, "-m", "m"))
+
+        assert site.content("f") == content[:size]
+        assert site.file("f").sha256 == site.file("f").sha256
+
+    def test_that_is_cut_short_is_no_content(self, site: Site) -> None:
+        """A large blob comes through a program: its end has to be a good one."""
+        content = bytes(3 * LARGE)
+        site.write("f", content)
+        found = site.file("f")
+        blob = site.folder / "objects" / found.blob_id[:2] / found.blob_id[2:]
+        blob.chmod(0o600)
+        blob.write_bytes(blob.read_bytes()[:-20])
+
+        with pytest.raises(Exception, match="cat-file"):
+            site.repositories.reading.content(site.project, found)
+
+
+class TestFacts:
+    def test_of_a_written_file_are_known_without_its_content(self, site: Site) -> None:
+        written = site.write("a", b"content")
+        site.core.database.write(lambda tx: None)  # behind what was queued
+        blob = site.folder / "objects" / str(written.blob_id)[:2] / str(written.blob_id)[2:]
+        # Only the head of the object is left: enough for its size.
+        blob.chmod(0o600)
+        header = blob.read_bytes()[:-4]
+        blob.write_bytes(header)
+
+        assert site.file("a").sha256 == written.sha256
+
+    def test_of_a_pushed_file_are_found_out_once(self, site: Site) -> None:
+        blob = site.git("hash-object", "-w", "--stdin", given=b"pushed")
+        tree = site.git("mktree", given=f"100644 blob {blob}\tf\n".encode())
+        site.git("update-ref", "refs/heads/main", site.git("commit-tree", tree, "-m", "m"))
+
+        first = site.file("f").sha256
+        site.core.database.write(lambda tx: None)
+
+        rows = site.core.sql("SELECT size, sha256 FROM git_blobs WHERE blob_id = :id", id=blob)
+        assert rows == [{"size": 6, "sha256": first}]
+
+    def test_of_long_walks_are_kept_and_shorten_the_next(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(facts, "WORTH_KEEPING", 5)
+        old = site.write("old").commit_id
+        for number in range(8):
+            site.write("new", b"%d" % number)
+        assert site.file("old").last_commit_id == old
+        site.core.database.write(lambda tx: None)
+        tip = site.git("rev-parse", "main")
+        site.write("new", b"last")
+
+        known = site.repositories.reading._facts.last_commits(site.id, "old")
+        assert known == {tip: old}
+        repository = site.repositories._store.opened(site.folder)
+        commit = repository.revparse_single("main").peel(pygit2.Commit)
+        assert history.last_commit(repository, commit, "old", known, ask_git=str) == (old, 1)
+
+    def test_of_short_walks_are_not_kept(self, site: Site) -> None:
+        site.write("old")
+        site.write("new")
+        site.file("old")
+        site.core.database.write(lambda tx: None)
+
+        assert site.repositories.reading._facts.last_commits(site.id, "old") == {}
+
+    def test_go_with_the_project(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(facts, "WORTH_KEEPING", 0)
+        site.write("a")
+        site.file("a")
+        site.core.database.write(lambda tx: None)
+        tables = ("git_last_commits", "git_blobs", "repositories")
+        kept = "SELECT COUNT(*) AS n FROM {} WHERE project_id = :id"
+        assert [site.core.sql(kept.format(table), id=site.id)[0]["n"] for table in tables] == [1, 1, 1]
+
+        site.core.projects.delete(site.id)
+
+        assert [site.core.sql(kept.format(table), id=site.id)[0]["n"] for table in tables] == [0, 0, 0]
+
+    def test_of_very_long_walks_come_from_git(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(history, "LONGEST_WALK", 3)
+        old = site.write(":(glob)*").commit_id
+        for number in range(6):
+            site.write("new", b"%d" % number)
+
+        assert site.file(":(glob)*").last_commit_id == old
