@@ -84,12 +84,18 @@ async def authenticate(request: web.Request, endpoint: Endpoint) -> Principal | 
     try:
         principal = await request.app[OFFLOAD].read(_principal, request, credential)
     except Unauthenticated as error:
-        if type(error) is Unauthenticated and (wait := request.app[GUESSES].wrong(request.remote or "")):
-            raise Refused(429, {"message": "429 Too Many Requests"}, {"Retry-After": str(wait)}) from error
+        if type(error) is Unauthenticated:
+            count_wrong_token(request)
         raise
     if not endpoint.any_scope:
         _check_scope(request, endpoint, principal)
     return principal
+
+
+def count_wrong_token(request: web.Request) -> None:
+    """Note that a wrong token came. Raises `Refused` (429) when too many came from the same address."""
+    if wait := request.app[GUESSES].wrong(request.remote or ""):
+        raise Refused(429, {"message": "429 Too Many Requests"}, {"Retry-After": str(wait)})
 
 
 async def _values(request: web.Request, endpoint: Endpoint) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from server import forms
-from server.access import Endpoint
+from server.access import Endpoint, count_wrong_token
 from server.api.jobs import present_job
 from server.app_keys import OFFLOAD, SERVICES, SETTINGS
 from server.errors import BadRequest, Refused, json_answer
@@ -20,7 +20,7 @@ from server.urls import API
 from vault.access import parse_id
 from vault.artifact_types import ARCHIVE, FORMAT_OF, FORMATS
 from vault.artifacts import ACCESS_LEVELS, Label, check_access
-from vault.errors import Conflict, Forbidden, Invalid, NotFound
+from vault.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from vault.filenames import safe_name
 from vault.models import Role
 
@@ -104,12 +104,16 @@ async def download(request: web.Request) -> web.StreamResponse:
             check_access(artifact, role)
         return artifact
 
-    artifact = await offload.read(work)
+    try:
+        artifact = await offload.read(work)
+    except Unauthenticated:
+        count_wrong_token(request)
+        raise
     return await send(request, services.artifacts.content(artifact), artifact.filename)
 
 
 async def report(request: web.Request) -> web.Response:
-    """Take the state that a job's runner tells; `running`, or none, says only that it lives. The token ends with the job."""
+    """Take the state that a job's runner tells; `running`, or none, says only that it lives. At its end the token ends."""
     services, offload = request.app[SERVICES], request.app[OFFLOAD]
     values = await forms.read(request)
     job = await _running_job(request, values)
@@ -148,7 +152,11 @@ async def _running_job(request: web.Request, values: Values) -> Job:
     secret = _token(request, values)
     if secret is None:
         raise Forbidden
-    job = await request.app[OFFLOAD].read(request.app[SERVICES].pipelines.of_runner, _job_id(request), secret)
+    try:
+        job = await request.app[OFFLOAD].read(request.app[SERVICES].pipelines.of_runner, _job_id(request), secret)
+    except Forbidden:
+        count_wrong_token(request)
+        raise
     if job.status != "running":
         raise Refused(403, {"message": "403 Forbidden - Job is not running"}, {"Job-Status": job.status})
     return job

@@ -13,6 +13,7 @@ from tests.server.support import MIB, MULTIPART, exchange, multipart, part, requ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.server.support import RawAnswer
 
@@ -254,6 +255,19 @@ class TestRefusals:
 
         for caller in (client, ci.vault.root, ci.vault.nobody):
             assert caller.post(f"/jobs/{job}/artifacts/authorize").status == 403
+
+
+class TestGuessing:
+    def test_of_a_jobs_token_is_slowed_down(self, tmp_path: Path) -> None:
+        with RunningVault(tmp_path / "data") as vault:
+            ci = Ci(vault, vault.project())
+            job, client = ci.running()
+            guess = Client(vault.url, "glcbt-guess", "JOB-TOKEN")
+
+            statuses = [guess.put(f"/jobs/{job}", json={"state": "success"}).status for _ in range(100)]
+
+            assert (statuses[0], statuses[-1]) == (403, 429)
+            assert client.put(f"/jobs/{job}", json={"state": "success"}).status == 200
 
 
 class TestDownload:
