@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,8 +46,8 @@ def porcelain(site: Site, commit: str, path: str, *options: str) -> list[tuple[s
     """What git says of each line: the commit it came with, and the line."""
     command = ("--literal-pathspecs", "blame", "--line-porcelain", *options, commit, "--", path)
     told = git_bytes(f"--git-dir={site.folder}", *command)
-    lines, found = told.split(b"\n"), []
-    for line in lines:
+    found, now = [], ""
+    for line in told.split(b"\n"):
         if line.startswith(b"\t"):
             found.append((now, line[1:]))
         elif line[40:41] == b" " and line[:40].isalnum():
@@ -79,7 +80,7 @@ class TestEveryFile:
             found = site.repositories.reading.blame(site.project, site.file(path, commit))
 
             assert flat(found) == porcelain(site, commit, path), f"{path} as of {commit}"
-            assert all(before.commit.id != after.commit.id for before, after in zip(found, found[1:], strict=False))
+            assert all(before.commit.id != after.commit.id for before, after in pairwise(found))
 
     def test_is_blamed_in_part_as_git_does(self, site: Site, places: list[tuple[str, str]]) -> None:
         for commit, path in places:

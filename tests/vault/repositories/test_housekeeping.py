@@ -8,14 +8,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.vault.repositories.histories import History
 from vault.repositories import housekeeping, locks
 from vault.repositories.housekeeping import pack, remove_left_behind, wants_packing
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from tests.vault.repositories.support import Site
 

@@ -79,7 +79,7 @@ class TestCreating:
     def test_is_refused_where_a_file_is(self, site: Site) -> None:
         site.write("a")
 
-        with pytest.raises(CannotCommit, match="^A file with this name already exists$"):
+        with pytest.raises(CannotCommit, match=r"^A file with this name already exists$"):
             site.write("a", b"2", action=Action.CREATE)
 
     def test_is_refused_where_a_directory_is(self, site: Site) -> None:
@@ -107,7 +107,7 @@ class TestUpdating:
     def test_is_refused_where_no_file_is(self, site: Site) -> None:
         site.write("d/a")
         for path in ("b", "d/b", "x/y"):
-            with pytest.raises(CannotCommit, match="^A file with this name doesn't exist$"):
+            with pytest.raises(CannotCommit, match=r"^A file with this name doesn't exist$"):
                 site.write(path, action=Action.UPDATE)
         with pytest.raises(CannotCommit, match="'d' is a directory"):
             site.write("d", action=Action.UPDATE)
@@ -284,7 +284,7 @@ class TestBranches:
     def test_what_starts_nowhere_is_refused(self, site: Site, names: dict[str, Any]) -> None:
         site.write("a")
 
-        with pytest.raises(CannotCommit, match="^You can only create or edit files when you are on a branch$"):
+        with pytest.raises(CannotCommit, match=r"^You can only create or edit files when you are on a branch$"):
             site.write("b", **names)
 
     def test_one_that_is_there_is_not_started_anew(self, site: Site) -> None:
@@ -297,10 +297,10 @@ class TestBranches:
 
     @pytest.mark.parametrize("name", ["a b", "-x", "a..b", "x.lock", "HEAD", "a" * 40, "x" * 260])
     def test_one_that_git_would_not_make_is_refused(self, site: Site, name: str) -> None:
-        with pytest.raises(CannotCommit, match=": Branch name is invalid$"):
+        with pytest.raises(CannotCommit, match=r": Branch name is invalid$"):
             site.write("a", branch=name)
         site.write("a")
-        with pytest.raises(CannotCommit, match=": Branch name is invalid$"):
+        with pytest.raises(CannotCommit, match=r": Branch name is invalid$"):
             site.write("b", branch=name, start_branch="main")
 
     @pytest.mark.parametrize("name", ["topic/one", "topic/one/more", "a/b/c"])
@@ -321,7 +321,7 @@ class TestRights:
         site.write("a")
         site.write("b", branch="topic", start_branch="main", role=Role.DEVELOPER)
 
-        with pytest.raises(CannotCommit, match="^You are not allowed to push into this branch$"):
+        with pytest.raises(CannotCommit, match=r"^You are not allowed to push into this branch$"):
             site.write("b", role=Role.DEVELOPER)
         site.write("b", role=Role.MAINTAINER)
 
@@ -347,8 +347,8 @@ class TestAProjectThatIsDeleted:
         site.core.projects.delete(site.id)
         with pytest.raises(NotFound):
             site.repositories.reading.file(project, "main", "a")
+        change = Change(Action.CREATE, "b", "main", "m", b"x")
         with pytest.raises(NotFound):
-            change = Change(Action.CREATE, "b", "main", "m", b"x")
             site.repositories.writing.write(project, site.user, Role.OWNER, change)
         site.repositories.housekeeping.chore()
 
