@@ -113,7 +113,7 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 
 async def report(request: web.Request) -> web.Response:
-    """Take the state that a job's runner tells; `running`, or none, says only that it lives. At its end the token ends."""
+    """Take the state that a runner tells; `running`, or none, says only that the job lives. The token ends with it."""
     services, offload = request.app[SERVICES], request.app[OFFLOAD]
     values = await forms.read(request)
     job = await _running_job(request, values)
