@@ -39,6 +39,7 @@ COMMANDS = (
     Command("pull", "bring a project's secure files into a folder, checked", "cli.pull"),
     Command("push", "upload files into a project", "cli.push"),
     Command("import", "bring a project's secure files over from a GitLab or another vault", "cli.import_files"),
+    Command("artifacts", "tell what job artifacts there are, what becomes of each, and why", "cli.artifacts"),
     Command("inspect", "tell what the parsers see in a local file", "cli.inspect"),
     Command("parsers", "list the parsers there are, those of plugins among them", "cli.parsers"),
     Command("token", "make a personal access token", "cli.token"),
