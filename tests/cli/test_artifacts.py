@@ -26,7 +26,7 @@ def core(tmp_path: Path) -> Iterator[Core]:
 def ci(core: Core) -> Ci:
     """A project with an artifact of each fate."""
     ci = ci_of(core)
-    ci.job(ci.pipeline(), left=b"x" * 1_500_000)
+    ci.leave(ci.job(ci.pipeline(), left=None), b"x" * 1_500_000, expire_in="1 day")
     ci.job(ci.pipeline("b"), status="failed")
     ci.leave(ci.job(ci.pipeline("c"), status="failed", left=None), expire_in="1 day")
     ci.age(ci.job(ci.pipeline("d"), "over", status="failed"))
