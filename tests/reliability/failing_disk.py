@@ -38,6 +38,11 @@ class FailingDisk:
         """Let the `call`-th change from now on fail with `error`; with `lasting` whatever comes after it too."""
         self._control[:] = CONTROL.pack(call, error, lasting, 0, b"")
 
+    @property
+    def has_refused(self) -> bool:
+        """Whether it has come to that."""
+        return bool(CONTROL.unpack(self._control[:])[3])
+
     def mend(self) -> str:
         """Work well again and return which call was refused and on which file; empty when none was."""
         fired, where = CONTROL.unpack(self._control[:])[3:]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import hashlib
 import random
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from server.app import HOUSEKEEPING_SECONDS
 from tests.harness import unique
 from tests.reliability.failing_disk import FailingDisk, compiler
 from tests.reliability.processes import Server
-from tests.reliability.stored import assert_nothing_left_over, orphans
+from tests.reliability.stored import assert_nothing_left_over, named, objects, orphans, rows
 from tests.reliability.writers import all_files
 
 if TYPE_CHECKING:
@@ -188,6 +190,14 @@ def expected_status(refused: str, error: int) -> int:
     return 507 if error in NO_ROOM else 503
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for what the server does by itself."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 class TestADiskThatRefusesAnyStep:
     @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
     @pytest.mark.parametrize("what", ACTIONS)
@@ -212,6 +222,23 @@ class TestADiskThatRefusesAnyStep:
                 scene.check_lists()
             assert steps >= 3, "a commit alone takes more"
         scene.check_after_restart()
+
+    @pytest.mark.parametrize("error", [errno.EIO, errno.EROFS], ids=["EIO", "EROFS"])
+    def test_keeps_the_bytes_of_a_deleted_file_no_longer_than_it_has_to(self, scene: Scene, error: int) -> None:
+        scene.aim(LARGE)
+        before = objects(scene.server.data)
+        assert scene.delete().status == 204
+
+        scene.disk.refuse(1, error, lasting=True)
+        wait_until(lambda: scene.disk.has_refused)
+        time.sleep(HOUSEKEEPING_SECONDS)
+        scene.check_lists()
+        scene.check_reading(scene.bystanders)
+        assert objects(scene.server.data) == before, "nothing was refused"
+        scene.disk.mend()
+
+        wait_until(lambda: objects(scene.server.data) == named(scene.server.data))
+        wait_until(lambda: rows(scene.server.data, "SELECT * FROM removals") == [])
 
     @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
     def test_and_is_pulled_out_then_leaves_nothing_half_made(self, scene: Scene, lasting: bool) -> None:

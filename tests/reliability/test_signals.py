@@ -51,9 +51,11 @@ def begin_uploads(server: Server, project: int, clients: ExitStack, count: int) 
     ]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+WAYS = [(1, to_the_parent), (2, to_the_parent), (2, to_every_process)]
+
+
 class TestSIGTERM:
-    @pytest.mark.parametrize("tell", [to_the_parent, to_every_process])
+    @pytest.mark.parametrize(("workers", "tell"), WAYS)
     def test_lets_uploads_end_that_come_to_an_end_and_keeps_nothing_of_the_others(
         self, tmp_path: Path, clients: ExitStack, workers: int, tell: Callable[[Server], None]
     ) -> None:
@@ -78,6 +80,7 @@ class TestSIGTERM:
             assert listed == {"before"} | {upload.name for upload in uploads[: UPLOADS // 2]}
             assert_nothing_left_over(server.data)
 
+    @pytest.mark.parametrize("workers", [1, 2])
     def test_turns_new_clients_away_and_ends_at_once_when_nothing_is_under_way(
         self, tmp_path: Path, workers: int
     ) -> None:
@@ -92,7 +95,7 @@ class TestSIGTERM:
             assert server.process.wait() == 0
             assert not server.is_ready()
 
-    @pytest.mark.parametrize("tell", [to_the_parent, to_every_process])
+    @pytest.mark.parametrize(("workers", "tell"), WAYS)
     def test_sent_twice_ends_it_at_once(
         self, tmp_path: Path, clients: ExitStack, workers: int, tell: Callable[[Server], None]
     ) -> None:
