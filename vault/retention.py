@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("secure_files.retention")
 
-SWEPT_AT_ONCE = 200
-SWEEP_SECONDS = 1.0
+SWEPT_AT_ONCE = 100
+SWEEP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
