@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,14 @@ class TestInAJob:
 
         assert run("pull").status == 0
         assert (old.read_bytes(), mode(old)) == (b"new", 0o600)
+
+    def test_a_job_needs_python_for_it_and_no_package(self, job: Job) -> None:
+        job.put("a.jks", b"1")
+        bare = [sys.executable, "-S", "-m", "cli.main"]  # without site-packages
+        for argv in (["pull"], ["push", ".secure_files/a.jks"]):
+            subprocess.run([*bare, *argv], cwd=job.folder, env=environment(**job.variables()), check=True)
+
+        assert files(job.folder) == {".secure_files/a.jks": b"1"}
 
 
 class TestElsewhere:

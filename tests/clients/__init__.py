@@ -1,0 +1,1 @@
+"""Programs of others, unmodified, against a running vault; each is skipped by name where it is not installed."""
