@@ -10,7 +10,7 @@ from server.version import VERSION
 
 ABOUT = "A vault for the files that app signing depends on, speaking GitLab's REST API v4."
 EPILOG = """\
-Begin with `secure-files serve --data ./vault`; every command explains itself with --help.
+Begin with `secure-files serve --data ./data`; every command explains itself with --help.
 
 EXIT STATUS
   0  done

@@ -24,9 +24,9 @@ one of these; totals go to stderr:
   expired   its time is over and nothing locks it: goes with the next sweep
 
 EXAMPLES
-  secure-files artifacts --data ./vault
-  secure-files artifacts --data ./vault --project team/app --fate kept
-  secure-files artifacts --data ./vault --format json | jq 'map(.size) | add'
+  secure-files artifacts --data ./data
+  secure-files artifacts --data ./data --project team/app --fate kept
+  secure-files artifacts --data ./data --format json | jq 'map(.size) | add'
 
 EXIT STATUS
   0 told; 2 an option is wrong; 3 the keyring is missing; 5 there is no vault or no such project

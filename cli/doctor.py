@@ -28,8 +28,8 @@ variable that --token-env names). In a CI job that is told CI_API_V4_URL and CI_
 looks at the job's project.
 
 EXAMPLES
-  secure-files doctor --data ./vault
-  secure-files doctor --data ./vault --project team/app --format json
+  secure-files doctor --data ./data
+  secure-files doctor --data ./data --project team/app --format json
   secure-files doctor --url https://vault.example.com --project team/app || notify-the-team
 
 EXIT STATUS

@@ -28,10 +28,10 @@ Durations are a number and d, w or h: 30d, 4w, 12h. Files that hold no date of e
 could not be read are counted on stderr.
 
 EXAMPLES
-  secure-files expiry-report --data ./vault
-  secure-files expiry-report --data ./vault --within 60d --format json
+  secure-files expiry-report --data ./data
+  secure-files expiry-report --data ./data --within 60d --format json
   secure-files expiry-report --url https://vault.example.com --format csv > expiry.csv
-  secure-files expiry-report --data ./vault --fail-within 7d || notify-the-team
+  secure-files expiry-report --data ./data --fail-within 7d || notify-the-team
 
 EXIT STATUS
   0  nothing has expired or will within --fail-within (or it was not given)

@@ -21,7 +21,7 @@ Every option is also a variable, SECURE_FILES_ and its name, and a line of the T
 The server is ready when GET /-/readiness answers 200. SIGTERM ends it: running requests get some seconds.
 
 EXAMPLES
-  secure-files serve --data ./vault
+  secure-files serve --data ./data
   SECURE_FILES_ROOT_TOKEN=... secure-files serve --data /srv/vault --external-url https://vault.example.com
 
 EXIT STATUS
