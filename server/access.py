@@ -32,8 +32,8 @@ READING = frozenset(("GET", "HEAD"))
 class Endpoint:
     """One route and what its callers must bring.
 
-    `job_token`: the token of a running job is a login here. `anonymous`: nobody may ask too (the project's
-    visibility decides). `scopes`: besides `api`, what is enough for reading; `any_scope`: every token
+    `job_token`: the token of a running job is a login here; `basic_job_token`: also as the password of Basic, which
+    is git's only way. `anonymous`: nobody may ask too (the project's visibility decides). `scopes`: besides `api`, what is enough for reading; `any_scope`: every token
     will do, for reading and writing. `body_limit`: how many bytes a body may have. `long_text`: a field of a form too.
     `streams`: the body is a file too large to look for a token in. `open`: nobody is asked who he is.
     """
@@ -42,6 +42,7 @@ class Endpoint:
     path: str
     handler: Handler
     job_token: bool = False
+    basic_job_token: bool = False
     anonymous: bool = False
     scopes: tuple[str, ...] = ("read_api",)
     any_scope: bool = False
@@ -128,7 +129,7 @@ def _from_headers(headers: Mapping[str, str], endpoint: Endpoint) -> Credential 
     if secret := headers.get("PRIVATE-TOKEN", "").strip():
         return Credential(secret, personal=True, job=False)
     if scheme.lower() == "basic" and (secret := _basic_password(rest)):
-        return Credential(secret, personal=True, job=endpoint.job_token)
+        return Credential(secret, personal=True, job=endpoint.basic_job_token)
     if endpoint.job_token and (secret := headers.get("JOB-TOKEN", "").strip()):
         return Credential(secret, personal=False, job=True)
     return None

@@ -180,7 +180,7 @@ async def _received(request: web.Request) -> AsyncIterator[bytes]:
         yield data
 
 
-LOGIN = Endpoint("GET", "", refs, anonymous=True, any_scope=True, streams=True, job_token=True)
+LOGIN = Endpoint("GET", "", refs, anonymous=True, any_scope=True, streams=True, job_token=True, basic_job_token=True)
 ROOT = "/{path:.+}.git"
 ENDPOINTS = (
     Endpoint("GET", f"{ROOT}/info/refs", refs, open=True),
