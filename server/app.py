@@ -12,9 +12,10 @@ from aiohttp import web
 from server import middlewares
 from server.access import guarded
 from server.api import FAMILIES
-from server.app_keys import DRAINING, GIT_SLOTS, GUESSES, OFFLOAD, SERVICES, SETTINGS, TURNS
+from server.app_keys import DRAINING, GIT_SLOTS, GUESSES, OFFLOAD, PLACES, SERVICES, SETTINGS, TURNS
 from server.guessing import Guesses
 from server.offload import Offload
+from server.places import Places
 from server.turns import Turns
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)
     app[GUESSES] = Guesses()
     app[TURNS] = Turns()
+    app[PLACES] = Places()
     app[GIT_SLOTS] = asyncio.Semaphore(settings.git_programs)
     app[DRAINING] = asyncio.Event()
     app.on_response_prepare.append(middlewares.add_headers)

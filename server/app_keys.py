@@ -9,6 +9,7 @@ from aiohttp import web
 
 from server.guessing import Guesses
 from server.offload import Offload
+from server.places import Places
 from server.settings import Settings
 from server.turns import Turns
 from server.wiring import Services
@@ -21,6 +22,7 @@ SETTINGS = web.AppKey("settings", Settings)
 OFFLOAD = web.AppKey("offload", Offload)
 GUESSES = web.AppKey("guesses", Guesses)
 TURNS = web.AppKey("turns", Turns)
+PLACES = web.AppKey("places", Places)
 GIT_SLOTS = web.AppKey("git_slots", asyncio.Semaphore)
 DRAINING = web.AppKey("draining", asyncio.Event)
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from server import forms
-from server.app_keys import OFFLOAD
+from server.app_keys import OFFLOAD, PLACES
 from server.errors import BadRequest
 from server.forms import KIB, Values
 from server.offload import ended
 from vault.errors import TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 
     from aiohttp import web
 
@@ -39,17 +39,19 @@ class Received:
 
 
 @asynccontextmanager
-async def received(request: web.Request, limit: int, begin: Begin) -> AsyncIterator[Received]:
+async def received(request: web.Request, limit: int, begin: Begin, sender: Hashable) -> AsyncIterator[Received]:
     """Take in a request whose multipart body has a part `file` of up to `limit` bytes.
 
     `begin(values so far, file name)` returns the writer when the part begins; whoever wants to keep what it was given
-    calls its `finish` inside the block. Leaving the block otherwise keeps nothing. Raises `BadRequest`, `TooLarge`.
+    calls its `finish` inside the block. Leaving the block otherwise keeps nothing. Raises `BadRequest`, `TooLarge`, and
+    `Refused` when everybody, or the one that `sender` stands for, has too many bodies on the way.
     """
-    body = _Body(request, limit, begin)
-    try:
-        yield await body.read()
-    finally:
-        await body.close()
+    async with request.app[PLACES].of(sender):
+        body = _Body(request, limit, begin)
+        try:
+            yield await body.read()
+        finally:
+            await body.close()
 
 
 class _Body:

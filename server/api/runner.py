@@ -43,7 +43,7 @@ async def authorize(request: web.Request) -> web.Response:
 
 async def upload(request: web.Request) -> web.Response:
     """Take in what a running job left; it is sealed as it comes, and its length need not be known."""
-    services = request.app[SERVICES]
+    services, limit = request.app[SERVICES], request.app[SETTINGS].artifact_bytes
     sender: Job | None = None
     if _token(request, forms.query(request)) is not None:
         sender = await _running_job(request, forms.query(request))
@@ -56,7 +56,7 @@ async def upload(request: web.Request) -> web.Response:
         return services.artifacts.writer(sender.project_id)
 
     try:
-        async with received(request, request.app[SETTINGS].artifact_bytes, begin) as form:
+        async with received(request, limit, begin, _job_id(request)) as form:
             assert sender is not None
             name = safe_name(form.filename)
             kept = await request.app[OFFLOAD].to_end(

@@ -69,11 +69,10 @@ async def create(request: web.Request) -> web.Response:
         safe_name(filename)  # one that is refused is refused before its bytes are read
         return services.uploads.writer(found.id)
 
-    async with received(request, settings.upload_bytes, begin) as form:
+    caller = principal(request)
+    async with received(request, settings.upload_bytes, begin, (caller.user.id, caller.token_id)) as form:
         name = safe_name(form.filename)
-        kept, secret = await request.app[OFFLOAD].to_end(
-            services.uploads.add, principal(request), found.id, name, form.writer
-        )
+        kept, secret = await request.app[OFFLOAD].to_end(services.uploads.add, caller, found.id, name, form.writer)
     return json_answer(present_new(kept, secret), 201)
 
 
