@@ -169,8 +169,10 @@ class _Pipe:
 
     async def close(self) -> None:
         """Leave the writer's block when nobody writes any more."""
-        if self._job is not None:
-            await ended(self._job)
+        if self._job is None:
+            self.writer.__exit__(None, None, None)  # all of it is in memory, or stored: nothing to wait for
+            return
+        await ended(self._job)
         await self._offload.to_end(self.writer.__exit__, None, None, None)
 
     async def _hand_on(self) -> None:

@@ -257,6 +257,22 @@ class TestRefusals:
             assert caller.post(f"/jobs/{job}/artifacts/authorize").status == 403
 
 
+class TestStorage:
+    def test_that_does_not_answer_is_503_which_a_runner_tries_again(self, tmp_path: Path) -> None:
+        with RunningVault(tmp_path / "data") as vault:
+            ci = Ci(vault, vault.project())
+            job, client = ci.running()
+            unfinished = vault.settings.data / "blobs" / "tmp"
+            unfinished.rename(tmp_path / "gone")
+
+            refused = ci.send(client, job, b"x" * 100_000)
+            (tmp_path / "gone").rename(unfinished)
+            again = ci.send(client, job, b"x" * 100_000)
+
+        assert (refused.status, again.status) == (503, 201)
+        assert refused.headers["Retry-After"] == "5"
+
+
 class TestGuessing:
     def test_of_a_jobs_token_is_slowed_down(self, tmp_path: Path) -> None:
         with RunningVault(tmp_path / "data") as vault:
