@@ -88,6 +88,8 @@ def _source(options: argparse.Namespace, target: Files, progress: Progress) -> F
         options.source, options.from_token_env, option="--from-token-env", default="SECURE_FILES_FROM_TOKEN"
     )
     project = options.from_project or target.project
+    if not options.from_project and "/" not in project:
+        raise Invalid("--from-project", "is missing: a project's number here says nothing there")
     if same_server(remote.api, target.remote.api) and project == target.project:
         raise Invalid("--from", "is the project that the files would go to")
     return Files(transfer.patient(replace(remote, called="the source"), progress.note), project)

@@ -179,10 +179,23 @@ class TestMistakes:
 
     def test_2_from_a_project_into_itself(self, job: Job) -> None:
         job.set(SECURE_FILES_FROM_TOKEN=ROOT_TOKEN)
-        outcome = run("import", "--from", f"{job.vault.url}/api/v4/")
+        outcome = run("import", "--from", f"{job.vault.url}/api/v4/", "--from-project", str(job.id))
 
         assert outcome.status == 2
         assert "is the project that the files would go to" in outcome.err
+
+    def test_the_path_is_the_same_at_both_unless_told_otherwise(self, move: Move) -> None:
+        path = move.here.project["path_with_namespace"]
+        outcome = run("import", "--from", move.between.url, "--project", path)
+
+        assert outcome.status == 6
+        assert move.between.seen[0].path.startswith(f"/api/v4/projects/{path.replace('/', '%2F')}/")
+
+    def test_2_where_only_a_number_is_known(self, move: Move) -> None:
+        outcome = run("import", "--from", move.between.url)
+
+        assert (outcome.status, move.between.seen) == (2, [])
+        assert "--from-project is missing" in outcome.err
 
     def test_2_without_a_source(self) -> None:
         assert run("import").status == 2
