@@ -52,11 +52,19 @@ async def _file(request: web.Request, found: Project, ref: str | None) -> File:
     return await request.app[OFFLOAD].call(reading.file, found, ref, request.match_info["file_path"])
 
 
+def _ref(request: web.Request, check: Check) -> str:
+    """Return the ref, whatever it holds: one that cannot be is not found."""
+    ref = request.query.get("ref", "")
+    if ref.strip():
+        return ref
+    return needed(check, "ref")
+
+
 async def _asked(request: web.Request) -> tuple[Project, File]:
     """Return the project and the file of a request that has to name a ref."""
     found = await readable(request)
-    check = Check(forms.gathered(request.query.items()))
-    ref = needed(check, "ref")
+    check = Check(forms.query(request))
+    ref = _ref(request, check)
     check.done()
     return found, await _file(request, found, ref)
 
@@ -128,8 +136,8 @@ def _json(value: object) -> bytes:
 async def raw(request: web.Request) -> web.StreamResponse:
     """Send a file as it is, by default of the default branch: whole, one range, or 304 for who has it."""
     found = await readable(request)
-    check = Check(forms.gathered(request.query.items()))
-    ref = check.text("ref", blank=False) if check.has("ref") else None
+    check = Check(forms.query(request))
+    ref = _ref(request, check) if check.has("ref") else None
     lfs = check.boolean("lfs")
     check.done()
     file = await _file(request, found, ref)
@@ -143,8 +151,8 @@ async def raw(request: web.Request) -> web.StreamResponse:
 async def blame(request: web.Request) -> web.Response:
     """Tell who changed each line last; HEAD tells of the file only."""
     found = await readable(request)
-    check = Check(forms.gathered(request.query.items()))
-    ref = needed(check, "ref")
+    check = Check(forms.query(request))
+    ref = _ref(request, check)
     asked = _range(check)
     check.done()
     if asked is not None and asked.first > asked.last:

@@ -16,7 +16,8 @@ from vault.repositories import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
+
+    from vault.repositories.opened import OpenRepository
 
 
 class Lines(NamedTuple):
@@ -55,9 +56,7 @@ def split_lines(content: bytes) -> list[bytes]:
     return lines[:-1] if lines[-1] == b"" else lines
 
 
-def blame(
-    folder: Path, repository: pygit2.Repository, commit_id: str, path: str, content: bytes, asked: Lines | None
-) -> list[BlameRange]:
+def blame(opened: OpenRepository, commit_id: str, path: str, content: bytes, asked: Lines | None) -> list[BlameRange]:
     """Return the ranges of a file's lines, in order; of those asked for, cut at the file's end."""
     lines = split_lines(content)
     asked = asked or Lines(1, len(lines))
@@ -66,12 +65,12 @@ def blame(
         return []
     span = f"{asked.first},{asked.last}"
     arguments = ("--incremental", "--no-textconv", "-L", span, commit_id, "--", path)
-    told = program.run(folder, "blame", *arguments)
+    told = program.run(opened.folder, "blame", *arguments)
     commits: dict[str, BlamedCommit] = {}
     ranges: list[BlameRange] = []
     for each_id, group in _joined(sorted(_groups(told))):
         if each_id not in commits:
-            commits[each_id] = _commit(repository, each_id)
+            commits[each_id] = _commit(opened, each_id)
         texts = [line.decode("utf-8", "replace") for line in lines[group.first - 1 : group.last]]
         ranges.append(BlameRange(commits[each_id], texts))
     return ranges
@@ -101,8 +100,8 @@ def _joined(groups: Iterable[tuple[Lines, str]]) -> Iterable[tuple[str, Lines]]:
         yield commit, Lines(first, last)
 
 
-def _commit(repository: pygit2.Repository, commit_id: str) -> BlamedCommit:
-    commit = repository[commit_id].peel(pygit2.Commit)
+def _commit(opened: OpenRepository, commit_id: str) -> BlamedCommit:
+    commit = opened.commit(pygit2.Oid(hex=commit_id))
     author, committer, encoding = commit.author, commit.committer, commit.message_encoding
     return BlamedCommit(
         id=commit_id,

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import pygit2
 from pygit2.enums import FileMode
 
 from vault.errors import CannotCommit
 from vault.repositories.paths import check_writable_path
-from vault.repositories.trees import Entry
+from vault.repositories.trees import Entry, child
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pygit2
+
+    from vault.repositories.opened import OpenRepository
 
 EXISTS = "A file with this name already exists"
 MISSING = "A file with this name doesn't exist"
@@ -58,26 +61,22 @@ class Place:
     entry: Entry | None
 
 
-def find_place(parent: pygit2.Commit | None, path: str) -> Place:
+def find_place(opened: OpenRepository, parent: pygit2.Commit | None, path: str) -> Place:
     """Return the place of a path. Raises `CannotCommit` where no file can be: below a file, or on a directory."""
     check_writable_path(path)
     names = path.split("/")
-    tree = None if parent is None else parent.tree
+    tree = None if parent is None else opened.tree(parent.tree_id)
     trees = [tree]
     for depth, name in enumerate(names[:-1], 1):
-        found = _entry(tree, name)
+        found = child(tree, name)
         if found is not None and found.filemode != FileMode.TREE:
             raise CannotCommit(f"'{'/'.join(names[:depth])}' is a file: nothing can lie below it")
-        tree = None if found is None else found.peel(pygit2.Tree)
+        tree = None if found is None else opened.tree(found.id)
         trees.append(tree)
-    found = _entry(tree, names[-1])
+    found = child(tree, names[-1])
     if found is not None and found.filemode == FileMode.TREE:
         raise CannotCommit(f"'{path}' is a directory, not a file")
     return Place(names, trees, None if found is None else Entry(found.id, found.filemode))
-
-
-def _entry(tree: pygit2.Tree | None, name: str) -> pygit2.Object | None:
-    return tree[name] if tree is not None and name in tree else None
 
 
 def wanted_entry(change: Change, blob_id: pygit2.Oid | None, now: Entry | None) -> Entry | None:
@@ -102,13 +101,14 @@ def _mode(change: Change, now: Entry | None) -> int:
     return FileMode.BLOB_EXECUTABLE if change.executable else FileMode.BLOB
 
 
-def tree_with(repository: pygit2.Repository, place: Place, entry: Entry | None) -> pygit2.Oid:
+def tree_with(opened: OpenRepository, place: Place, entry: Entry | None) -> pygit2.Oid:
     """Write the trees that have `entry` in the place, and return the root's id; directories left empty are gone."""
     for name, tree in zip(reversed(place.names), reversed(place.trees), strict=True):
-        builder = repository.TreeBuilder() if tree is None else repository.TreeBuilder(tree)
+        builder = opened.git.TreeBuilder() if tree is None else opened.git.TreeBuilder(tree)
         if entry is None:
             builder.remove(name)
         else:
+            opened.check(entry.id)
             builder.insert(name, entry.id, entry.mode)
         written = builder.write()
         entry = Entry(written, FileMode.TREE) if len(builder) else None

@@ -17,7 +17,7 @@ from vault.repositories.changes import Action, find_place, tree_with, wanted_ent
 from vault.repositories.content import blob_id_of, keep_blob, sha256_of
 from vault.repositories.locks import branch_queue
 from vault.repositories.paths import is_branch_name
-from vault.repositories.refs import Moved, create_branch, move_branch
+from vault.repositories.refs import Moved, create_branch, move_branch, point_head
 from vault.repositories.revisions import branch_tip, branches, resolve
 from vault.repositories.rights import may_push
 from vault.repositories.signatures import sign
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vault.repositories.changes import Change, Place
     from vault.repositories.facts import Facts
     from vault.repositories.housekeeping import Housekeeping
+    from vault.repositories.opened import OpenRepository
     from vault.repositories.reading import Reader
     from vault.repositories.store import Store
     from vault.repositories.trees import Entry
@@ -104,9 +105,9 @@ class Writer:
         blob_id = blob_id_of(change.content) if keeps else None
         prepared = Prepared(project, self._store.ensure(project), user, role, change, blob_id)
         # A look before the work; what is true when our turn comes decides.
-        self._store.use(prepared.folder, lambda repository: self._plan(prepared, repository))
+        self._store.use(prepared.folder, lambda opened: self._plan(prepared, opened))
         if keeps:
-            self._store.use(prepared.folder, lambda repository: keep_blob(prepared.folder, repository, change.content))
+            self._store.use(prepared.folder, lambda opened: keep_blob(opened, change.content))
         return prepared
 
     def land(self, prepared: Prepared) -> Written:
@@ -128,69 +129,69 @@ class Writer:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return self._store.use(prepared.folder, lambda repository: self._attempt(prepared, repository))
+                return self._store.use(prepared.folder, lambda opened: self._attempt(prepared, opened))
             except Moved:
                 if time.monotonic() > deadline:
                     raise CannotCommit(LOST.format(prepared.change.branch)) from None
                 time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that two do not keep meeting
 
-    def _attempt(self, prepared: Prepared, repository: pygit2.Repository) -> tuple[str, _Plan]:
+    def _attempt(self, prepared: Prepared, opened: OpenRepository) -> tuple[str, _Plan]:
         change = prepared.change
-        plan = self._plan(prepared, repository)
-        new = repository.create_commit(
+        plan = self._plan(prepared, opened)
+        new = opened.git.create_commit(
             None,
             sign(prepared.user, change.author_name, change.author_email),
             sign(prepared.user),
             change.message,
-            tree_with(repository, plan.place, plan.entry),
+            tree_with(opened, plan.place, plan.entry),
             [] if plan.parent is None else [plan.parent.id],
         )
         if plan.new_branch or plan.parent is None:
             create_branch(prepared.folder, change.branch, new)
         else:
-            move_branch(prepared.folder, repository, change.branch, plan.parent.id, new)
+            move_branch(opened, change.branch, plan.parent.id, new)
         return str(new), plan
 
-    def _plan(self, prepared: Prepared, repository: pygit2.Repository) -> _Plan:
+    def _plan(self, prepared: Prepared, opened: OpenRepository) -> _Plan:
         """Hold the change against the repository as it is now. Raises `CannotCommit`."""
         change = prepared.change
-        tip = branch_tip(repository, change.branch)
-        parent = _parent(prepared, repository, tip)
-        place = find_place(parent, change.path)
+        tip = branch_tip(opened, change.branch)
+        parent = _parent(prepared, opened, tip)
+        place = find_place(opened, parent, change.path)
         entry = wanted_entry(change, prepared.blob_id, place.entry)
         if change.last_commit_id and place.entry is not None and parent is not None:
-            self._check_fresh(prepared, repository, parent, change.last_commit_id)
+            self._check_fresh(prepared, opened, parent, change.last_commit_id)
         return _Plan(parent, tip is None, place, entry)
 
     def _check_fresh(
-        self, prepared: Prepared, repository: pygit2.Repository, parent: pygit2.Commit, last_commit_id: str
+        self, prepared: Prepared, opened: OpenRepository, parent: pygit2.Commit, last_commit_id: str
     ) -> None:
         """Refuse a change by who has not seen the file as it is: any commit that has it so will do."""
         project, path = prepared.project, prepared.change.path
         try:
-            seen = resolve(repository, last_commit_id, project.default_branch)
+            seen = resolve(opened, last_commit_id, project.default_branch)
         except NotFound:
             raise CannotCommit(f"last_commit_id '{last_commit_id}' is not a commit of this repository") from None
-        ours = self._reader.last_commit(project, prepared.folder, repository, parent, path)
-        if entry_at(seen, path) is None or ours != self._reader.last_commit(
-            project, prepared.folder, repository, seen, path
-        ):
+        ours = self._reader.last_commit(project, opened, parent, path)
+        there = entry_at(opened, seen, path) is not None
+        if not there or ours != self._reader.last_commit(project, opened, seen, path):
             raise CannotCommit(STALE_DELETE if prepared.change.action is Action.DELETE else STALE)
 
     def _settle(self, prepared: Prepared) -> None:
         """Remember that the repository has a branch; the first one it ever gets becomes the default branch."""
         if self._store.empty(prepared.project.id):
-            self._store.settle(prepared.project, self._store.use(prepared.folder, branches))
+            names = self._store.use(prepared.folder, branches)
+            point_head(prepared.folder, self._store.settle(prepared.project, names))
 
 
-def _parent(prepared: Prepared, repository: pygit2.Repository, tip: pygit2.Commit | None) -> pygit2.Commit | None:
+def _parent(prepared: Prepared, opened: OpenRepository, tip: pygit2.Commit | None) -> pygit2.Commit | None:
     """Return the commit to build on, None in an empty repository. Raises `CannotCommit`, in GitLab's order."""
     branch = prepared.change.branch
     start_branch = prepared.change.start_branch or branch
-    names = branches(repository) if tip is None else [branch]
+    names = branches(opened) if tip is None else [branch]
     if not may_push(prepared.project, prepared.role, branch, empty=not names):
         raise CannotCommit(NOT_ALLOWED)
-    start = tip if start_branch == branch else branch_tip(repository, start_branch)
+    start = tip if start_branch == branch else branch_tip(opened, start_branch)
     if names and start is None:
         raise CannotCommit(NOT_ON_A_BRANCH)
     if tip is not None and start_branch != branch:

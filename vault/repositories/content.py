@@ -12,7 +12,7 @@ from vault.repositories.locks import git_at_work
 from vault.repositories.store import sync
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from vault.repositories.opened import OpenRepository
 
 # libgit2 holds the interpreter's lock while it reads or writes a blob: 4 MiB take it 15 ms to read, 80 to write.
 LARGE = 4 * 1024 * 1024
@@ -26,14 +26,14 @@ def blob_id_of(content: bytes) -> pygit2.Oid:
     return pygit2.Oid(raw=digest.digest())
 
 
-def keep_blob(folder: Path, repository: pygit2.Repository, content: bytes) -> None:
+def keep_blob(opened: OpenRepository, content: bytes) -> None:
     """Make a file's content an object of the repository, durable on return."""
     if len(content) <= LARGE_TO_WRITE:
-        repository.create_blob(content)
+        opened.git.create_blob(content)
         return
-    with git_at_work(folder) as share:
-        told = program.run(folder, "hash-object", "-w", "--stdin", given=content, inherit=(share,))
-    sync(folder / "objects" / told[:2].decode("ascii"))
+    with git_at_work(opened.folder) as share:
+        told = program.run(opened.folder, "hash-object", "-w", "--stdin", given=content, inherit=(share,))
+    sync(opened.folder / "objects" / told[:2].decode("ascii"))
 
 
 def sha256_of(content: bytes) -> str:

@@ -14,6 +14,8 @@ from pygit2.enums import FileMode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from vault.repositories.opened import OpenRepository
+
 # Beyond this the git program, with its filters of changed paths, is quicker and holds no lock of the interpreter.
 LONGEST_WALK = 5000
 
@@ -28,7 +30,7 @@ class LastCommit(NamedTuple):
 
 
 def last_commit(
-    repository: pygit2.Repository,
+    opened: OpenRepository,
     tip: pygit2.Commit,
     path: str,
     known: Mapping[str, str],
@@ -40,12 +42,12 @@ def last_commit(
     """
     segments = path.split("/")
     answers = {pygit2.Oid(hex=commit): answer for commit, answer in known.items()}
-    commit, trail = tip, _trail(repository, tip.tree_id, segments, ())
+    commit, trail = tip, _trail(opened, tip.tree_id, segments, ())
     assert trail is not None, "the caller has found the file there"
     for walked in range(LONGEST_WALK):
         if commit.id in answers:
             return LastCommit(answers[commit.id], walked)
-        found = _same_before(repository, commit, segments, trail)
+        found = _same_before(opened, commit, segments, trail)
         if found is None:
             return LastCommit(str(commit.id), walked)
         commit, trail = found
@@ -53,18 +55,18 @@ def last_commit(
 
 
 def _same_before(
-    repository: pygit2.Repository, commit: pygit2.Commit, segments: Sequence[str], trail: Trail
+    opened: OpenRepository, commit: pygit2.Commit, segments: Sequence[str], trail: Trail
 ) -> tuple[pygit2.Commit, Trail] | None:
     """Return the first parent whose entry at the path is the commit's own."""
     for parent_id in commit.parent_ids:
-        parent = repository[parent_id].peel(pygit2.Commit)
-        theirs = _trail(repository, parent.tree_id, segments, trail)
+        parent = opened.commit(parent_id)
+        theirs = _trail(opened, parent.tree_id, segments, trail)
         if theirs is not None and theirs[-1] == trail[-1]:
             return parent, theirs
     return None
 
 
-def _trail(repository: pygit2.Repository, tree_id: pygit2.Oid, segments: Sequence[str], like: Trail) -> Trail | None:
+def _trail(opened: OpenRepository, tree_id: pygit2.Oid, segments: Sequence[str], like: Trail) -> Trail | None:
     """Return the ids of the trees down to the entry, and the entry itself; None when there is none.
 
     Where a tree is the one in `like` at the same place, all below is taken from there: most commits change little.
@@ -75,7 +77,7 @@ def _trail(repository: pygit2.Repository, tree_id: pygit2.Oid, segments: Sequenc
         if depth < len(like) and like[depth] == found:
             return (*trail, *like[depth:])
         trail.append(found)
-        tree = repository[found].peel(pygit2.Tree) if mode == FileMode.TREE else None
+        tree = opened.tree(found) if mode == FileMode.TREE else None
         if tree is None or segment not in tree:
             return None
         entry = tree[segment]

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pygit2
+
 from vault.errors import NotFound
 from vault.repositories import program
 from vault.repositories.blame import blame
@@ -20,11 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pygit2
-
     from vault.models import Project
     from vault.repositories.blame import BlameRange, Lines
     from vault.repositories.facts import Facts
+    from vault.repositories.opened import OpenRepository
     from vault.repositories.store import Store
 
 
@@ -65,18 +66,18 @@ class Reader:
         folder = self._folder(project)
         ref = project.default_branch if ref is None else ref
 
-        def work(repository: pygit2.Repository) -> File:
-            commit = resolve(repository, ref, project.default_branch)
-            entry = entry_at(commit, path)
+        def work(opened: OpenRepository) -> File:
+            commit = resolve(opened, ref, project.default_branch)
+            entry = entry_at(opened, commit, path)
             if entry is None:
                 raise NotFound("File")
-            size = 0 if entry.submodule else repository.odb.read_header(entry.id)[1]
+            size = 0 if entry.submodule else opened.size(entry.id)
             blob_id = str(entry.id)
             return File(
                 path=path,
                 ref=ref,
                 commit_id=str(commit.id),
-                last_commit_id=self.last_commit(project, folder, repository, commit, path),
+                last_commit_id=self.last_commit(project, opened, commit, path),
                 blob_id=blob_id,
                 size=size,
                 sha256=self._sha256(project, folder, blob_id, size, has_content=not entry.submodule),
@@ -86,16 +87,14 @@ class Reader:
 
         return self._store.use(folder, work)
 
-    def last_commit(
-        self, project: Project, folder: Path, repository: pygit2.Repository, commit: pygit2.Commit, path: str
-    ) -> str:
+    def last_commit(self, project: Project, opened: OpenRepository, commit: pygit2.Commit, path: str) -> str:
         """Return the commit that changed a file of `commit` last."""
 
         def ask_git(commit_id: str) -> str:
-            return program.run(folder, "rev-list", "-1", commit_id, "--", path).decode("ascii").strip()
+            return program.run(opened.folder, "rev-list", "-1", commit_id, "--", path).decode("ascii").strip()
 
         known = self._facts.last_commits(project.id, path)
-        found, walked = last_commit(repository, commit, path, known, ask_git)
+        found, walked = last_commit(opened, commit, path, known, ask_git)
         self._facts.tell_last_commit(project.id, path, str(commit.id), found, walked)
         return found
 
@@ -120,8 +119,8 @@ class Reader:
         content = self.content(project, file)
         folder = self._folder(project)
 
-        def work(repository: pygit2.Repository) -> list[BlameRange]:
-            return blame(folder, repository, file.commit_id, file.path, content, asked)
+        def work(opened: OpenRepository) -> list[BlameRange]:
+            return blame(opened, file.commit_id, file.path, content, asked)
 
         return self._store.use(folder, work)
 
@@ -150,4 +149,5 @@ class Reader:
             with program.output(folder, "cat-file", "blob", blob_id) as pieces:
                 yield pieces
         else:
-            yield iter((self._store.use(folder, lambda repository: repository.odb.read(blob_id)[1]),))
+            oid = pygit2.Oid(hex=blob_id)
+            yield iter((self._store.use(folder, lambda opened: opened.content(oid)),))

@@ -9,10 +9,13 @@ import pygit2
 
 from vault.repositories import program
 from vault.repositories.locks import git_at_work, no_git_at_work
+from vault.repositories.revisions import ref_target
 from vault.repositories.store import sync
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from vault.repositories.opened import OpenRepository
 
 NOWHERE = "0" * 40
 
@@ -21,19 +24,19 @@ class Moved(Exception):
     """The branch is no longer where it was, or cannot be touched this moment: look again."""
 
 
-def move_branch(folder: Path, repository: pygit2.Repository, branch: str, old: pygit2.Oid, new: pygit2.Oid) -> None:
+def move_branch(opened: OpenRepository, branch: str, old: pygit2.Oid, new: pygit2.Oid) -> None:
     """Move a branch from `old` to `new`, durable on return, in the branch's queue. Raises `Moved`."""
     name = f"refs/heads/{branch}"
     try:
-        reference = repository.references[name]
+        reference = opened.git.references[name]
         if reference.target != old:
             raise Moved
         reference.set_target(new)
     except (pygit2.GitError, OSError) as error:
-        found = repository.references.get(name)
-        if found is not None and found.target == new:
+        found = ref_target(opened, name)
+        if found == new:
             return
-        if found is None or found.target != old or _locked(folder, name):
+        if found != old or _locked(opened.folder, name):
             raise Moved from error
         raise
 
@@ -54,6 +57,14 @@ def create_branch(folder: Path, branch: str, new: pygit2.Oid) -> None:
     while place != folder:
         sync(place)
         place = place.parent
+
+
+def point_head(folder: Path, branch: str) -> None:
+    """Have `HEAD`, which a clone checks out, name a branch; when that cannot be now, the next clone tries again."""
+    wanted = f"refs/heads/{branch}"
+    if (folder / "HEAD").read_text("utf-8").strip() != f"ref: {wanted}":
+        with suppress(program.Failed), git_at_work(folder) as share:
+            program.run(folder, "symbolic-ref", "HEAD", wanted, inherit=(share,))
 
 
 def _locked(folder: Path, name: str) -> bool:

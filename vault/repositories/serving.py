@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vault.errors import Unavailable
 from vault.repositories import program
 from vault.repositories.locks import git_at_work
+from vault.repositories.refs import point_head
 from vault.repositories.revisions import branches
 from vault.repositories.rights import may_push
 
@@ -64,7 +65,7 @@ class Serving:
     def fetching(self, project: Project) -> Iterator[Backend]:
         """Yield the program that answers a clone or fetch; a repository that was never written to is made, empty."""
         folder = self._store.ensure(project)
-        _point_head(folder, project.default_branch)
+        point_head(folder, project.default_branch)
         yield Backend(_command(), {**program.environment({**HIDDEN, **FETCHING}), **_place(folder)}, ())
 
     @contextmanager
@@ -93,7 +94,7 @@ class Serving:
         folder = self._store.folder(project.id)
         if folder is not None:
             self._housekeeping.note(folder)
-            self._store.settle(project, self._store.use(folder, branches))
+            point_head(folder, self._store.settle(project, self._store.use(folder, branches)))
 
 
 def _command() -> list[str]:
@@ -102,11 +103,3 @@ def _command() -> list[str]:
 
 def _place(folder: Path) -> dict[str, str]:
     return {"GIT_PROJECT_ROOT": str(folder), "GIT_HTTP_EXPORT_ALL": "1"}
-
-
-def _point_head(folder: Path, default_branch: str) -> None:
-    """Have `HEAD`, which a clone checks out, name the project's default branch."""
-    wanted = f"refs/heads/{default_branch}"
-    if (folder / "HEAD").read_text("utf-8").strip() != f"ref: {wanted}":
-        with git_at_work(folder) as share:
-            program.run(folder, "symbolic-ref", "HEAD", wanted, inherit=(share,))

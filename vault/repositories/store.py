@@ -16,6 +16,7 @@ from vault import clock
 from vault.catalog import repositories as sql
 from vault.errors import Conflict, Damaged, NotFound, StorageFull, Unavailable
 from vault.repositories.locks import OWN
+from vault.repositories.opened import OpenRepository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ T = TypeVar("T")
 
 # Each holds files open and a cache of its own, about 20 times as quick as a fresh one.
 OPEN_IN_A_THREAD = 16
+REMEMBERED_REPOSITORIES = 100
 CONFIG = "[core]\n\tbare = true\n\trepositoryformatversion = 0\n\tfilemode = true\n[gc]\n\tauto = 0\n"
 
 
@@ -38,6 +40,7 @@ class Store:
         self._db = database
         self._root = root
         self._handles = _Handles()
+        self._sound: dict[Path, set[pygit2.Oid]] = {}
         _configure()
 
     def folder(self, project_id: int) -> Path | None:
@@ -50,11 +53,14 @@ class Store:
         rows = self._db.query(sql.REPOSITORY, project=project_id)
         return not rows or bool(rows[0]["empty"])
 
-    def settle(self, project: Project, branches: Sequence[str]) -> None:
-        """Remember whether the repository has a branch; where it got its first ones, one is the project's default."""
+    def settle(self, project: Project, branches: Sequence[str]) -> str:
+        """Remember whether the repository has a branch, and return the project's default branch.
+
+        Where the repository got its first branches and the default is not among them, it is one of them from now on.
+        """
         was_empty, is_empty = self.empty(project.id), not branches
         if was_empty == is_empty:
-            return
+            return project.default_branch
         adopted = None
         if was_empty and project.default_branch not in branches:
             adopted = next((name for name in ("main", "master") if name in branches), branches[0])
@@ -65,6 +71,7 @@ class Store:
                 tx.query(sql.SET_DEFAULT_BRANCH, project=project.id, branch=adopted)
 
         self._db.write(work)
+        return adopted or project.default_branch
 
     def folders(self) -> Iterator[tuple[int, Path]]:
         """Yield every project that has a repository, and where that lies."""
@@ -98,8 +105,8 @@ class Store:
             shutil.rmtree(made, ignore_errors=True)
         return self._path(kept)
 
-    def use(self, folder: Path, work: Callable[[pygit2.Repository], T]) -> T:
-        """Return `work(repository)`, done a second time with a fresh look at the disk when the first one failed.
+    def use(self, folder: Path, work: Callable[[OpenRepository], T]) -> T:
+        """Return `work(opened)`, done a second time with a fresh look at the disk when the first one failed.
 
         Packs are replaced while they are read. Raises `Damaged` when the second time fails as well, `StorageFull` or
         `Unavailable` when the disk does.
@@ -115,12 +122,14 @@ class Store:
                 raise _disk_failure(error) from error
         raise Damaged(f"the repository in {folder.name} cannot be read") from failure
 
-    def opened(self, folder: Path) -> pygit2.Repository:
+    def opened(self, folder: Path) -> OpenRepository:
         """Return this thread's own object of a repository, which no other thread may use."""
         handles = self._handles.known
         known = handles.get(folder)
         if known is None:
-            known = handles[folder] = pygit2.Repository(str(folder))
+            if len(self._sound) > REMEMBERED_REPOSITORIES:
+                self._sound.clear()
+            known = handles[folder] = OpenRepository(folder, self._sound.setdefault(folder, set()))
             if len(handles) > OPEN_IN_A_THREAD:
                 handles.popitem(last=False)
         else:
@@ -128,7 +137,8 @@ class Store:
         return known
 
     def forget(self, folder: Path) -> None:
-        """Let go of this thread's object of a repository."""
+        """Let go of this thread's object of a repository, and of what is known of its objects."""
+        self._sound.pop(folder, None)
         self._handles.known.pop(folder, None)
 
     def discard(self, tx: Transaction, project_id: int) -> None:
@@ -153,7 +163,7 @@ class Store:
 
 class _Handles(threading.local):
     def __init__(self) -> None:
-        self.known: OrderedDict[Path, pygit2.Repository] = OrderedDict()
+        self.known: OrderedDict[Path, OpenRepository] = OrderedDict()
 
 
 def _disk_failure(error: OSError) -> Unavailable:

@@ -10,6 +10,8 @@ from pygit2.enums import FileMode
 if TYPE_CHECKING:
     import pygit2
 
+    from vault.repositories.opened import OpenRepository
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -34,12 +36,22 @@ class Entry:
         return self.mode == FileMode.BLOB_EXECUTABLE
 
 
-def entry_at(commit: pygit2.Commit, path: str) -> Entry | None:
+def entry_at(opened: OpenRepository, commit: pygit2.Commit, path: str) -> Entry | None:
     """Return what a file's path leads to; None when there is nothing, or a directory."""
-    try:
-        found = commit.tree[path]
-    except KeyError:
-        return None
-    if found.filemode == FileMode.TREE or path.endswith("/"):
-        return None
-    return Entry(found.id, found.filemode)
+    *folders, name = path.split("/")
+    tree: pygit2.Tree | None = opened.tree(commit.tree_id)
+    for folder in folders:
+        tree = subtree(opened, tree, folder)
+    found = child(tree, name)
+    return None if found is None or found.filemode == FileMode.TREE else Entry(found.id, found.filemode)
+
+
+def child(tree: pygit2.Tree | None, name: str) -> pygit2.Object | None:
+    """Return the entry of that name, not yet read; None when there is none, or no directory."""
+    return tree[name] if tree is not None and name and name in tree else None
+
+
+def subtree(opened: OpenRepository, tree: pygit2.Tree | None, name: str) -> pygit2.Tree | None:
+    """Return the directory of that name, None when there is none."""
+    found = child(tree, name)
+    return opened.tree(found.id) if found is not None and found.filemode == FileMode.TREE else None

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from pygit2 import Oid
 
 from tests.vault.repositories.support import git, run_git
 from vault.errors import CannotCommit
@@ -80,8 +81,8 @@ class TestWriters:
         plan = committing.Writer._plan
         pushed = []
 
-        def push_after_looking(self: object, prepared: object, repository: object) -> object:
-            found = plan(self, prepared, repository)  # type: ignore[arg-type]
+        def push_after_looking(self: object, prepared: object, opened: object) -> object:
+            found = plan(self, prepared, opened)  # type: ignore[arg-type]
             if len(pushed) < 3:
                 tree = site.git("rev-parse", "main^{tree}")
                 pushed.append(site.git("commit-tree", tree, "-p", "main", "-m", f"push {len(pushed)}"))
@@ -98,21 +99,20 @@ class TestWriters:
 class TestMovingABranch:
     def test_from_where_it_is_not_is_refused(self, site: Site) -> None:
         first, second = site.write("a"), site.write("b")
-        repository = site.repositories._store.opened(site.folder)
-        old, new = (repository[each.commit_id].id for each in (first, second))
+        opened = site.repositories._store.opened(site.folder)
+        old, new = (Oid(hex=each.commit_id) for each in (first, second))
 
         with pytest.raises(Moved):
-            move_branch(site.folder, repository, "main", old, new)
+            move_branch(opened, "main", old, new)
         with pytest.raises(Moved):
-            move_branch(site.folder, repository, "none", old, new)
+            move_branch(opened, "none", old, new)
         assert commits(site)[0] == second.commit_id
 
     def test_that_is_there_is_not_made(self, site: Site) -> None:
         first, second = site.write("a"), site.write("b")
-        repository = site.repositories._store.opened(site.folder)
 
         with pytest.raises(Moved):
-            create_branch(site.folder, "main", repository[first.commit_id].id)
+            create_branch(site.folder, "main", Oid(hex=first.commit_id))
         assert commits(site)[0] == second.commit_id
 
 

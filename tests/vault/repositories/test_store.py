@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import pygit2
 import pytest
 
 from tests.vault.core import opened
 from tests.vault.repositories.support import Site, git
-from vault.errors import Damaged, NotFound, StorageFull, Unavailable
+from vault.errors import CannotCommit, Damaged, NotFound, StorageFull, Unavailable
 from vault.repositories import facts, history
 from vault.repositories.content import LARGE
+from vault.repositories.revisions import resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,9 +80,47 @@ class TestADamagedRepository:
         (site.folder / "objects").mkdir()
 
         with pytest.raises(Damaged) as told:
-            site.repositories._store.use(site.folder, lambda repository: repository["0" * 40])
+            site.repositories._store.use(site.folder, lambda opened: opened.git["0" * 40])
         assert site.folder.name in str(told.value)
         assert str(site.core.folder) not in str(told.value)
+
+    @pytest.mark.parametrize("kind", ["commit", "tree", "subtree", "blob"])
+    @pytest.mark.parametrize("left", [0.0, 0.05, 0.3, 0.6, 0.9, 0.99])
+    def test_whose_object_was_cut_short_is_told_and_stops_nobody(self, site: Site, kind: str, left: float) -> None:
+        """libgit2 would read such a file for ever, and no other thread would run meanwhile."""
+        written = site.write("d/a", random.Random(1).randbytes(500), message="m" * 500)
+        site.core.database.write(lambda tx: None)
+        ids = site.git("rev-parse", "main^{commit}", "main^{tree}", "main:d", "main:d/a").split()
+        cut(site, dict(zip(["commit", "tree", "subtree", "blob"], ids, strict=True))[kind], left)
+
+        with pytest.raises(Damaged):
+            site.content("d/a")
+        with pytest.raises((Damaged, CannotCommit)):
+            site.write("d/b") if kind != "blob" else site.write("d/a", random.Random(1).randbytes(500), executable=True)
+        assert site.git("rev-parse", "main") == written.commit_id
+
+    @pytest.mark.parametrize("kind", ["commit", "tree", "blob"])
+    def test_whose_object_was_changed_is_told(self, site: Site, kind: str) -> None:
+        site.write("a", random.Random(1).randbytes(500))
+        site.core.database.write(lambda tx: None)
+        ids = site.git("rev-parse", "main^{commit}", "main^{tree}", "main:a").split()
+        path = cut(site, dict(zip(["commit", "tree", "blob"], ids, strict=True))[kind], 1.0)
+        changed = bytearray(path.read_bytes())
+        changed[len(changed) // 2] ^= 1
+        path.write_bytes(changed)
+
+        with pytest.raises(Damaged):
+            site.content("a")
+
+    def test_with_another_objects_content_in_the_place_of_one_is_told(self, site: Site) -> None:
+        site.write("a", b"right")
+        site.core.database.write(lambda tx: None)
+        other = site.git("hash-object", "-w", "--stdin", given=b"wrong")
+        path = cut(site, site.git("rev-parse", "main:a"), 1.0)
+        path.write_bytes((site.folder / "objects" / other[:2] / other[2:]).read_bytes())
+
+        with pytest.raises(Damaged):
+            site.content("a")
 
     @pytest.mark.parametrize(
         ("words", "kind"),
@@ -99,6 +138,16 @@ class TestADamagedRepository:
 
         with pytest.raises(kind):
             site.repositories._store.use(site.folder, fail)
+
+
+def cut(site: Site, object_id: str, left: float) -> Path:
+    """Leave a part of the file of a loose object, and return it; nobody has looked at it yet."""
+    site.repositories._store.forget(site.folder)
+    path = site.folder / "objects" / object_id[:2] / object_id[2:]
+    path.chmod(0o600)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * left)])
+    return path
 
 
 class TestContent:
@@ -160,9 +209,9 @@ class TestFacts:
 
         known = site.repositories.reading._facts.last_commits(site.id, "old")
         assert known == {tip: old}
-        repository = site.repositories._store.opened(site.folder)
-        commit = repository.revparse_single("main").peel(pygit2.Commit)
-        assert history.last_commit(repository, commit, "old", known, ask_git=str) == (old, 1)
+        opened = site.repositories._store.opened(site.folder)
+        commit = resolve(opened, "main", "main")
+        assert history.last_commit(opened, commit, "old", known, ask_git=str) == (old, 1)
 
     def test_of_short_walks_are_not_kept(self, site: Site) -> None:
         site.write("old")
