@@ -33,9 +33,10 @@ class Endpoint:
     """One route and what its callers must bring.
 
     `job_token`: the token of a running job is a login here; `basic_job_token`: also as the password of Basic, which
-    is git's only way. `anonymous`: nobody may ask too (the project's visibility decides). `scopes`: besides `api`, what is enough for reading; `any_scope`: every token
-    will do, for reading and writing. `body_limit`: how many bytes a body may have. `long_text`: a field of a form too.
-    `streams`: the body is a file too large to look for a token in. `open`: nobody is asked who he is.
+    is git's only way. `anonymous`: nobody may ask too (the project's visibility decides). `scopes`: besides `api`,
+    what is enough for reading; `any_scope`: every token will do, for reading and writing. `body_limit`: how many bytes
+    a body may have. `long_text`: a field of a form too. `streams`: the body is a file too large to look for a token
+    in. `open`: nobody is asked who he is.
     """
 
     method: str

@@ -45,9 +45,7 @@ class TestValues:
                 assert answer.status < 500, (field, value, answer)
                 assert isinstance(answer.json, dict)
 
-    @pytest.mark.parametrize(
-        "query", ["scope=failed&scope[]=failed", "scope[]=failed&scope=failed", "scope[]&scope"]
-    )
+    @pytest.mark.parametrize("query", ["scope=failed&scope[]=failed", "scope[]=failed&scope=failed", "scope[]&scope"])
     def test_given_once_as_text_and_once_as_a_list_never_crash(self, vault: RunningVault, query: str) -> None:
         project = vault.project()
 
