@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 UNSAFE_IN_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')
 RANGE = re.compile(r"(?i)bytes=(\d{0,18})-(\d{0,18})")
 
+OCTETS = "application/octet-stream"
 HEADERS = {
     "Cache-Control": "private, no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -40,21 +41,43 @@ def disposition(name: str, kind: str = "attachment") -> str:
     return value
 
 
-def whole_or_part(
-    request: web.Request, data: bytes | bytearray, name: str, etag: str, content_type: str = "application/octet-stream"
-) -> web.Response:
-    """Answer a download from memory: 200, 206 for one range, 304, or 416 for a range outside."""
-    headers = {**HEADERS, "Content-Disposition": disposition(name), "ETag": f'"{etag}"'}
+class Plan(NamedTuple):
+    """How a download is answered: the status, the headers, and which bytes of the whole; none with 304 and 416."""
+
+    status: int
+    headers: dict[str, str]
+    part: Span
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether the answer has no body whatever the file holds."""
+        return self.status in (304, 416)
+
+
+def plan(
+    request: web.Request, size: int, etag: str, *, name: str, content_type: str, kind: str = "attachment", ranges: bool
+) -> Plan:
+    """Return how to answer a request for a file: 200, 206 for one range, 304, or 416 for a range outside."""
+    headers = {**HEADERS, "Content-Disposition": disposition(name, kind), "ETag": f'"{etag}"'}
+    headers["Accept-Ranges"] = "bytes" if ranges else "none"
     if matches(request.headers.get("If-None-Match", ""), etag):
-        return web.Response(status=304, headers=headers)
-    span = asked_span(request.headers, len(data), etag) if request.method == "GET" else None
+        return Plan(304, headers, Span(0, 0))
+    span = asked_span(request.headers, size, etag) if ranges and request.method == "GET" else None
+    if span is not None and span.start >= span.end:
+        return Plan(416, {**headers, "Content-Range": f"bytes */{size}"}, Span(0, 0))
+    headers["Content-Type"] = content_type
     if span is None:
-        return web.Response(body=data, headers=headers, content_type=content_type)
-    if span.start >= span.end:
-        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
-    headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{len(data)}"
-    part = bytes(memoryview(data)[span.start : span.end])
-    return web.Response(status=206, body=part, headers=headers, content_type=content_type)
+        return Plan(200, headers, Span(0, size))
+    return Plan(206, {**headers, "Content-Range": f"bytes {span.start}-{span.end - 1}/{size}"}, span)
+
+
+def whole_or_part(
+    request: web.Request, data: bytes | bytearray, name: str, etag: str, content_type: str = OCTETS
+) -> web.Response:
+    """Answer a download from memory, as `plan` says."""
+    status, headers, part = plan(request, len(data), etag, name=name, content_type=content_type, ranges=True)
+    body = data if status == 200 else bytes(memoryview(data)[part.start : part.end])
+    return web.Response(status=status, body=body or None, headers=headers)
 
 
 def matches(header: str, etag: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import mimetypes
 from typing import TYPE_CHECKING, NamedTuple
 
-from server.sending import OCTETS
+from server.downloads import OCTETS
 from vault.filenames import extension
 
 if TYPE_CHECKING:

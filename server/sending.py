@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 from server.app_keys import OFFLOAD, REQUEST_ID
-from server.downloads import HEADERS, asked_span, disposition, matches
+from server.downloads import OCTETS, Plan, plan
 from server.offload import ended
 from vault.contents import WHOLE_LIMIT
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     Piece = bytes | bytearray
 
 log = logging.getLogger("secure_files.server")
-
-OCTETS = "application/octet-stream"
 
 
 class Source(Protocol):
@@ -57,35 +55,26 @@ async def send(
 
     HEAD and 304 open nothing. Raises what `source` raises as long as nothing has been sent.
     """
-    headers = {**HEADERS, "Content-Disposition": disposition(name, kind), "ETag": f'"{source.tag}"'}
-    headers["Accept-Ranges"] = "bytes" if source.ranges else "none"
-    if matches(request.headers.get("If-None-Match", ""), source.tag):
-        return web.Response(status=304, headers=headers)
-    headers["Content-Type"] = content_type
+    planned = plan(
+        request, source.size, source.tag, name=name, content_type=content_type, kind=kind, ranges=source.ranges
+    )
+    if planned.is_empty:
+        return web.Response(status=planned.status, headers=planned.headers)
     if request.method == "HEAD":
-        return web.Response(headers={**headers, "Content-Length": str(source.size)})
-    span = asked_span(request.headers, source.size, source.tag) if source.ranges else None
-    if span is None:
-        return await _answer(request, source, 0, source.size, web.StreamResponse(headers=headers))
-    if span.start >= span.end:
-        del headers["Content-Type"]
-        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{source.size}"})
-    headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{source.size}"
-    return await _answer(request, source, span.start, span.end, web.StreamResponse(status=206, headers=headers))
+        return web.Response(headers={**planned.headers, "Content-Length": str(source.size)})
+    return await _answer(request, source, planned)
 
 
-async def _answer(
-    request: web.Request, source: Source, start: int, stop: int, response: web.StreamResponse
-) -> web.StreamResponse:
-    offload = request.app[OFFLOAD]
+async def _answer(request: web.Request, source: Source, planned: Plan) -> web.StreamResponse:
+    offload, (start, stop) = request.app[OFFLOAD], planned.part
     if stop - start <= WHOLE_LIMIT:
         body = await offload.call(source.read, start, stop)
-        return web.Response(body=body, status=response.status, headers=response.headers)
+        return web.Response(body=body, status=planned.status, headers=planned.headers)
+    response = web.StreamResponse(status=planned.status, headers=planned.headers)
+    response.content_length = stop - start
     pieces = _Ahead(offload, source.pieces(start, stop))
     try:
-        piece = await pieces.next()
-        response.content_length = stop - start
-        return await _stream(request, response, piece, pieces)
+        return await _stream(request, response, await pieces.next(), pieces)
     finally:
         await pieces.close()
 

@@ -35,11 +35,7 @@ class Archives:
         file = self._content(artifact).open()
         archive = self._open(artifact, file)
         name = path.encode()
-        return EntryContent(file, archive, archive.find(name), self.tag(artifact, path))
-
-    def tag(self, artifact: Artifact, path: str) -> str:
-        """Return the tag of an entry, known without a look at the archive."""
-        return entry_tag(artifact.checksum, path.encode())
+        return EntryContent(file, archive, archive.find(name), entry_tag(artifact.checksum, name))
 
     def listing(self, artifact: Artifact, folder: str, *, recursive: bool) -> list[Listed]:
         """Return what lies in a folder of the archive, "" being the top. Raises `NotFound`, `BadArchive`."""

@@ -11,7 +11,6 @@ from server import paging
 from server.access import Endpoint, project
 from server.api.jobs import job_id, present_job, readable
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
-from server.downloads import matches
 from server.errors import Refused, json_answer
 from server.media import named_type
 from server.params import Check
@@ -150,9 +149,6 @@ async def _send_entry(request: web.Request, found: Project, artifact: Artifact) 
     await _check_access(request, found, artifact)
     path = entry_path(request)
     archives, name = request.app[SERVICES].artifacts.archives, path.rpartition("/")[2]
-    tag = archives.tag(artifact, path)
-    if matches(request.headers.get("If-None-Match", ""), tag):
-        return web.Response(status=304, headers={"ETag": f'"{tag}"'})
     content = await request.app[OFFLOAD].call(archives.entry, artifact, path)
     return await send(request, content, name, content_type=named_type(name))
 

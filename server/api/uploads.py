@@ -9,8 +9,9 @@ from aiohttp import web
 from server import media, paging
 from server.access import Endpoint, principal, project
 from server.app_keys import OFFLOAD, SERVICES, SETTINGS
+from server.downloads import OCTETS
 from server.errors import BadRequest, Refused, json_answer
-from server.sending import OCTETS, send
+from server.sending import send
 from server.streams import received
 from server.urls import API
 from vault.access import parse_id
