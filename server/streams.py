@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from server import forms
@@ -46,8 +47,8 @@ async def received(request: web.Request, limit: int, begin: Begin, sender: Hasha
     calls its `finish` inside the block. Leaving the block otherwise keeps nothing. Raises `BadRequest`, `TooLarge`, and
     `Refused` when everybody, or the one that `sender` stands for, has too many bodies on the way.
     """
-    async with request.app[PLACES].of(sender):
-        body = _Body(request, limit, begin)
+    async with AsyncExitStack() as stack:
+        body = _Body(request, limit, begin, partial(stack.enter_async_context, request.app[PLACES].of(sender)))
         try:
             yield await body.read()
         finally:
@@ -57,10 +58,13 @@ async def received(request: web.Request, limit: int, begin: Begin, sender: Hasha
 class _Body:
     """One multipart body being read."""
 
-    def __init__(self, request: web.Request, limit: int, begin: Begin) -> None:
+    def __init__(
+        self, request: web.Request, limit: int, begin: Begin, take_place: Callable[[], Awaitable[None]]
+    ) -> None:
         self._request = request
         self._limit = limit
         self._begin = begin
+        self._take_place = take_place
         self._pairs: list[tuple[str, Any]] = []
         self._size = 0
         self._name = ""
@@ -125,6 +129,7 @@ class _Body:
             if self._pipe is not None:
                 raise BadRequest(f"{FILE} is given twice")
             writer = await self._begin(self._values(), filename)
+            await self._take_place()  # now that it is known who sends: a stranger is to take none from others
             self._pipe = _Pipe(self._request.app[OFFLOAD], writer, filename)
             self._into_pipe = True
         # A file part of another name is read past: python-gitlab sends an empty `avatar` along.
