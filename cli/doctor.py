@@ -44,9 +44,7 @@ def register(sub: argparse.ArgumentParser) -> None:
     sub.epilog = EPILOG
     sub.add_argument("--project", metavar="PROJECT", help="path or number of the one project to look at (default all)")
     sub.add_argument("--format", choices=("table", "json"), default="table", help="default table")
-    sub.add_argument("--url", metavar="URL", help="ask the vault at this address instead of a data folder")
-    sub.add_argument("--token-env", metavar="VAR", help="variable that holds the token for --url")
-    shared.add_settings(sub)
+    shared.add_source(sub)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,14 +58,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _gather(options: argparse.Namespace) -> list[Row]:
     """Return the findings with their projects, from wherever the options point."""
-    from cli import environment
+    from cli.remote import Remote
 
-    settings, url = shared.load(options), options.url
-    if url is None and settings == type(settings)():
-        url = environment.pipeline_url()
-    if url is not None:
-        return _over_http(environment.remote(url, options.token_env), options.project)
-    return _local(settings, options.project)
+    vault = shared.source(options)
+    return _over_http(vault, options.project) if isinstance(vault, Remote) else _local(vault, options.project)
 
 
 def _over_http(vault: Remote, wanted: str | None) -> list[Row]:

@@ -57,9 +57,7 @@ def register(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--within", type=duration, metavar="30d", help="only what has expired or will in this time")
     sub.add_argument("--fail-within", type=duration, metavar="7d", help="exit 1 when something expires in this time")
     sub.add_argument("--format", choices=tuple(FORMATS), default="table", help="default table")
-    sub.add_argument("--url", metavar="URL", help="ask the vault at this address instead of a data folder")
-    sub.add_argument("--token-env", metavar="VAR", help="variable that holds the token for --url")
-    shared.add_settings(sub)
+    shared.add_source(sub)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -84,15 +82,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _gather(options: argparse.Namespace, before: str | None, now: datetime) -> tuple[list[Expiry], int]:
     """Return the rows up to `before` and how many files could not be read, from wherever the options point."""
-    from cli import environment
+    from cli.remote import Remote
 
-    settings = shared.load(options)
-    url = options.url
-    if url is None and settings == type(settings)():
-        url = environment.pipeline_url()
-    if url is not None:
-        return _over_http(environment.remote(url, options.token_env), before, now)
-    return _local(settings, before, now)
+    vault = shared.source(options)
+    return _over_http(vault, before, now) if isinstance(vault, Remote) else _local(vault, before, now)
 
 
 def _over_http(vault: Remote, before: str | None, now: datetime) -> tuple[list[Expiry], int]:

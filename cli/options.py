@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from cli.remote import Remote
+
 ABOUT = {field.name: field.metadata["about"] for field in fields(settings.Settings)}
 WORKING = ("data", "database", "blobs", "keyring")
 
@@ -29,3 +31,23 @@ def load(options: argparse.Namespace) -> settings.Settings:
     """Return the settings that the parsed options ask for."""
     known: dict[str, Any] = {name: getattr(options, name, None) for name in (*ABOUT, "config")}
     return settings.load(known)
+
+
+def add_source(sub: argparse.ArgumentParser) -> None:
+    """Add the flags that say which vault a report is of: a data folder, or an address."""
+    sub.add_argument("--url", metavar="URL", help="ask the vault at this address instead of a data folder")
+    sub.add_argument("--token-env", metavar="VAR", help="variable that holds the token for --url")
+    add_settings(sub)
+
+
+def source(options: argparse.Namespace) -> settings.Settings | Remote:
+    """Return the vault a report is of: at `--url`, or in the settings' folder, or that of a job that was told of one.
+
+    Raises `Invalid` when there is no token for an address.
+    """
+    from cli import environment
+
+    found, url = load(options), options.url
+    if url is None and found == settings.Settings():
+        url = environment.pipeline_url()
+    return found if url is None else environment.remote(url, options.token_env)

@@ -25,7 +25,7 @@ ONLY_IN = {
     "obstore": ("vault/blobs/objects.py",),
     "cryptography": ("vault/crypto/", "parsers/", "sample_certs/"),
     "jks": ("parsers/", "sample_certs/"),
-    "asn1crypto": ("parsers/", "sample_certs/"),
+    "asn1crypto": ("sample_certs/",),
     "multipart": ("server/forms.py",),
     "pygit2": ("vault/repositories/",),
 }
