@@ -52,6 +52,7 @@ async def answer(
         async for piece in conversation.output():
             await response.write(piece)
         await process.wait()
+        conversation.refuse_half_a_body()
         await done()
         await response.write_eof()
     except BaseException:
@@ -81,8 +82,7 @@ class _Conversation:
         try:
             lines = await self._stdout.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            if self._feeding.done():
-                self._feeding.result()
+            self.refuse_half_a_body()
             raise Unavailable("a program ended without an answer") from None
         response = web.StreamResponse()
         for line in lines.decode("latin-1").split("\r\n"):
@@ -99,14 +99,18 @@ class _Conversation:
             self._note()
             yield piece
 
+    def refuse_half_a_body(self) -> None:
+        """Raise what kept the body from being read to its end: the program took it for all there is."""
+        if self._feeding.done():
+            self._feeding.result()
+
     async def _feed(self, body: AsyncIterator[bytes]) -> None:
         try:
             async for piece in body:
                 self._note()
                 self._stdin.write(piece)
-                await self._stdin.drain()
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the program has heard enough, or the client went away: then it hears the end
+                with suppress(BrokenPipeError, ConnectionResetError):  # the program has heard enough
+                    await self._stdin.drain()
         finally:
             self._stdin.close()
 
@@ -121,16 +125,22 @@ class _Conversation:
             os.killpg(self._process.pid, number)
 
     async def end(self) -> None:
-        """End the program, if it has not ended yet, by asking first: git removes its locks then."""
+        """End the program, if it has not ended yet: by asking first, so that git removes its unfinished files."""
         if self._silence is not None:
             self._silence.cancel()
+        cut_off = self._feeding.done() and not self._feeding.cancelled() and self._feeding.exception() is not None
         self._feeding.cancel()
         await asyncio.gather(self._feeding, return_exceptions=True)
-        if self._process.returncode is None:
-            self._signal(signal.SIGTERM)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ENDING):
-                    await self._process.wait()
+        # Who has heard half of a body and then its end tidies up unasked.
+        for number in (0, signal.SIGTERM) if cut_off else (signal.SIGTERM,):
+            await self._wait_after(number)
         if self._process.returncode is None:
             self._signal(signal.SIGKILL)
             await self._process.wait()
+
+    async def _wait_after(self, number: int) -> None:
+        if self._process.returncode is None:
+            self._signal(number)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ENDING):
+                    await self._process.wait()

@@ -83,15 +83,18 @@ async def _serve(request: web.Request, service: str, path: str, query: str = "")
         if service == PUSH and request.method == "POST":
             await offload.call(serving.pushed, caller.project)
 
+    if service == FETCH:
+        # It is small, and read before a program is started for it: what is wrong with it has an answer then.
+        body = _again([piece async for piece in _body(request, FETCH_LIMIT)])
+    else:
+        body = _body(request, request.app[SETTINGS].push_bytes + MIB)
     async with request.app[GIT_SLOTS]:
         backend = await offload.call(opened.__enter__)
         try:
             environment = {**backend.environment, **_cgi(request, path, query)}
-            limit = FETCH_LIMIT if service == FETCH else request.app[SETTINGS].push_bytes + MIB
-            body = _body(request, limit)
             return await cgi.answer(request, backend.command, environment, backend.inherit, body, done)
         finally:
-            await offload.call(opened.__exit__, None, None, None)
+            opened.__exit__(None, None, None)  # which closes a descriptor, and has to happen at a shutdown too
 
 
 def _backend(request: web.Request, caller: Caller, service: str) -> AbstractContextManager[Backend]:
@@ -127,7 +130,10 @@ async def _caller(request: web.Request, service: str) -> Caller:
 
 
 def _cgi(request: web.Request, path: str, query: str) -> dict[str, str]:
-    """Return the variables that tell the program of the request; nothing else of it gets there."""
+    """Return the variables that tell the program of the request; nothing else of it gets there.
+
+    No CONTENT_LENGTH: git would wait for that many bytes, busily and for ever, when a client goes away before.
+    """
     variables = {
         "REQUEST_METHOD": request.method,
         "PATH_INFO": path,
@@ -135,8 +141,6 @@ def _cgi(request: web.Request, path: str, query: str) -> dict[str, str]:
         "CONTENT_TYPE": request.content_type,
         "REMOTE_ADDR": request.remote or "",
     }
-    if request.content_length is not None and not _compressed(request):
-        variables["CONTENT_LENGTH"] = str(request.content_length)
     protocol = request.headers.get("Git-Protocol", "")
     if PROTOCOL.fullmatch(protocol):
         variables["HTTP_GIT_PROTOCOL"] = protocol
@@ -169,6 +173,11 @@ def _inflated(inflate: zlib._Decompress, data: bytes) -> Iterator[bytes]:
             data = inflate.unconsumed_tail
     except zlib.error as error:
         raise Refused(400, {"message": "400 Bad Request: the body is not gzip"}) from error
+
+
+async def _again(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 async def _received(request: web.Request) -> AsyncIterator[bytes]:

@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tests.vault.repositories.support import git
+from tests.vault.repositories.support import git, run_git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +91,16 @@ def curl(*arguments: str) -> str:
         timeout=30,
     )
     return done.stdout.decode()
+
+
+def commit(clone: Path, name: str, content: bytes) -> str:
+    (clone / name).write_bytes(content)
+    git("add", "--all", cwd=clone)
+    git("commit", "--quiet", "-m", f"change {name}", cwd=clone)
+    return git("rev-parse", "HEAD", cwd=clone)
+
+
+def push(clone: Path, url: str, *refs: str) -> str:
+    """Push and return what git says, which begins with `ok` when it was taken."""
+    done = run_git("push", url, *refs, cwd=clone)
+    return ("ok " if done.returncode == 0 else "") + done.stderr.decode()
