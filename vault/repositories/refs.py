@@ -36,7 +36,7 @@ def move_branch(opened: OpenRepository, branch: str, old: pygit2.Oid, new: pygit
         found = ref_target(opened, name)
         if found == new:
             return
-        if found != old or _locked(opened.folder, name):
+        if found != old or _locked(opened.folder, name) or _says_locked(error):
             raise Moved from error
         raise
 
@@ -67,11 +67,16 @@ def point_head(folder: Path, branch: str) -> None:
             program.run(folder, "symbolic-ref", "HEAD", wanted, inherit=(share,))
 
 
-def _locked(folder: Path, name: str) -> bool:
-    """Say whether somebody holds git's lock of a ref; one whose owner must be dead is taken away first.
+def _says_locked(error: Exception) -> bool:
+    """Say whether libgit2 met a lock, which may be gone by now: git holds one for a moment while it packs refs."""
+    return "failed to lock file" in str(error) or "File exists" in str(error)
 
-    The caller is in the branch's queue, so it is no writer of the vault; when no git program is at work either, the
-    owner was killed. True also when the lock was there a moment ago: trying again is right either way.
+
+def _locked(folder: Path, name: str) -> bool:
+    """Say whether there is a lock of git's on a ref; one whose owner must be dead is taken away.
+
+    The caller is in the branch's queue, so the owner is no writer of the vault; when no git program is at work either,
+    it was killed.
     """
     lock = folder / f"{name}.lock"
     if not lock.exists():

@@ -108,18 +108,18 @@ class Store:
     def use(self, folder: Path, work: Callable[[OpenRepository], T]) -> T:
         """Return `work(opened)`, done a second time with a fresh look at the disk when the first one failed.
 
-        Packs are replaced while they are read. Raises `Damaged` when the second time fails as well, `StorageFull` or
-        `Unavailable` when the disk does.
+        Packs are replaced while they are read, and folders that packing has emptied go. Raises `Damaged` when the
+        second time fails as well, `StorageFull` or `Unavailable` when the disk does.
         """
         for fresh in (False, True):
             if fresh:
                 self.forget(folder)
             try:
                 return work(self.opened(folder))
-            except (pygit2.GitError, KeyError) as error:
+            except (pygit2.GitError, KeyError, OSError) as error:
                 failure: Exception = error
-            except OSError as error:
-                raise _disk_failure(error) from error
+        if isinstance(failure, OSError):
+            raise _disk_failure(failure) from failure
         raise Damaged(f"the repository in {folder.name} cannot be read") from failure
 
     def opened(self, folder: Path) -> OpenRepository:
