@@ -13,6 +13,8 @@ import zlib
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from vault.errors import StorageFull, Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -61,9 +63,19 @@ def _attempt(path: Path) -> Iterator[bool]:
         yield False
 
 
+def disk_failure(error: OSError) -> Unavailable:
+    """Return the vault's word for what the disk said; libgit2 hands on the system's text and not its number."""
+    if "No space left" in str(error) or "quota exceeded" in str(error):
+        return StorageFull("there is no room for the repository to grow")
+    return Unavailable(f"the disk of the repositories does not answer ({type(error).__name__})")
+
+
 @contextmanager
 def _flock(path: Path, kind: int) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise disk_failure(error) from error
     try:
         fcntl.flock(descriptor, kind)
         yield descriptor

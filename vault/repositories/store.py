@@ -14,8 +14,8 @@ from pygit2.enums import ConfigLevel
 
 from vault import clock
 from vault.catalog import repositories as sql
-from vault.errors import Conflict, Damaged, NotFound, StorageFull, Unavailable
-from vault.repositories.locks import OWN
+from vault.errors import Conflict, Damaged, NotFound
+from vault.repositories.locks import OWN, disk_failure
 from vault.repositories.opened import OpenRepository
 
 if TYPE_CHECKING:
@@ -83,14 +83,21 @@ class Store:
         yield from self._root.glob("??/*.git")
 
     def ensure(self, project: Project) -> Path:
-        """Return where the project's repository lies, made now if there was none. Raises `NotFound`."""
+        """Return where the project's repository lies, made now if there was none.
+
+        Raises `NotFound` when the project is gone, `StorageFull` or `Unavailable` when the disk refuses.
+        """
         found = self.folder(project.id)
         if found is not None:
             return found
         name = secrets.token_hex(16)
         made = self._path(name)
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make(made, project.default_branch)
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(made, project.default_branch)
+        except OSError as error:
+            shutil.rmtree(made, ignore_errors=True)
+            raise disk_failure(error) from error
 
         def work(tx: Transaction) -> str:
             tx.query(sql.ADD_REPOSITORY, project=project.id, folder=name, now=clock.now())
@@ -111,16 +118,17 @@ class Store:
         Packs are replaced while they are read, and folders that packing has emptied go. Raises `Damaged` when the
         second time fails as well, `StorageFull` or `Unavailable` when the disk does.
         """
-        for fresh in (False, True):
-            if fresh:
-                self.forget(folder)
+        failures: list[Exception] = []
+        for _ in range(2):
             try:
                 return work(self.opened(folder))
             except (pygit2.GitError, KeyError, OSError) as error:
-                failure: Exception = error
-        if isinstance(failure, OSError):
-            raise _disk_failure(failure) from failure
-        raise Damaged(f"the repository in {folder.name} cannot be read") from failure
+                failures.append(error)
+                self.forget(folder)
+        for failure in failures:
+            if isinstance(failure, OSError):
+                raise disk_failure(failure) from failure
+        raise Damaged(f"the repository in {folder.name} cannot be read") from failures[-1]
 
     def opened(self, folder: Path) -> OpenRepository:
         """Return this thread's own object of a repository, which no other thread may use."""
@@ -164,13 +172,6 @@ class Store:
 class _Handles(threading.local):
     def __init__(self) -> None:
         self.known: OrderedDict[Path, OpenRepository] = OrderedDict()
-
-
-def _disk_failure(error: OSError) -> Unavailable:
-    # libgit2 hands on the system's words and not its number.
-    if "No space left" in str(error) or "quota exceeded" in str(error):
-        return StorageFull("there is no room for the repository to grow")
-    return Unavailable(f"the disk of the repositories does not answer ({type(error).__name__})")
 
 
 def _configure() -> None:
