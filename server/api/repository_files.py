@@ -16,7 +16,7 @@ from aiohttp import web
 from server import forms
 from server.access import Endpoint, project
 from server.api.repository_writes import create, needed, remove, update
-from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.app_keys import GIT_SLOTS, OFFLOAD, PRINCIPAL, SERVICES
 from server.downloads import matches
 from server.errors import Refused, json_answer
 from server.params import Check
@@ -167,7 +167,8 @@ async def blame(request: web.Request) -> web.Response:
     def work() -> bytes:
         return _json([_present_range(each) for each in reading.blame(found, file, asked)])
 
-    body = await request.app[OFFLOAD].call(work)
+    async with request.app[GIT_SLOTS]:
+        body = await request.app[OFFLOAD].call(work)
     return web.Response(body=body, headers=facts(file), content_type="application/json")
 
 
