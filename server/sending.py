@@ -17,7 +17,7 @@ from server.offload import ended
 from vault.contents import WHOLE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from server.offload import Offload
 
@@ -49,15 +49,23 @@ class Source(Protocol):
 
 
 async def send(
-    request: web.Request, source: Source, name: str, *, content_type: str = OCTETS, kind: str = "attachment"
+    request: web.Request,
+    source: Source,
+    name: str,
+    *,
+    content_type: str = OCTETS,
+    kind: str = "attachment",
+    more: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
     """Answer with the bytes: 200, 206 for one range, 416 for a range outside, 304 when the client has them.
 
-    HEAD and 304 open nothing. Raises what `source` raises as long as nothing has been sent.
+    `more` are further headers, or others in the place of the usual ones. HEAD and 304 open nothing. Raises what
+    `source` raises as long as nothing has been sent.
     """
     planned = plan(
         request, source.size, source.tag, name=name, content_type=content_type, kind=kind, ranges=source.ranges
     )
+    planned.headers.update(more or {})
     if planned.is_empty:
         return web.Response(status=planned.status, headers=planned.headers)
     if request.method == "HEAD":

@@ -247,7 +247,9 @@ class TestHead:
         blob.write_bytes(blob.read_bytes()[:-6])
 
         answer = repository.root("HEAD", repository.at("a", more, ref="main"))
+        had = {"If-None-Match": f'"{made["blob_id"]}"'}
 
+        assert repository.raw("a", headers=had).status == 304, "nor does who has it already make it be read"
         assert answer.status == 200
         assert answer.headers["X-Gitlab-Content-Sha256"] == made["content_sha256"]
         assert answer.headers["X-Gitlab-Size"] == "24"
