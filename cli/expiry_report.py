@@ -15,6 +15,8 @@ from cli.main import say
 from cli.tables import as_json, table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cli.remote import Remote
     from server.settings import Settings
     from vault.expiry import Expiry
@@ -31,6 +33,8 @@ EXAMPLES
   secure-files expiry-report --data ./data
   secure-files expiry-report --data ./data --within 60d --format json
   secure-files expiry-report --url https://vault.example.com --format csv > expiry.csv
+  secure-files expiry-report --data ./data --format html > expiry.html
+  secure-files expiry-report --data ./data --format prometheus > /var/lib/node_exporter/secure_files.prom
   secure-files expiry-report --data ./data --fail-within 7d || notify-the-team
 
 EXIT STATUS
@@ -72,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     shown = found
     if options.within is not None:
         shown = [row for row in found if expiry.falls_within([row], now, options.within)]
-    print(FORMATS[options.format](shown))
+    print(FORMATS[options.format](shown, now, _origin(options)))
     if unread:
         say(f"{unread} file{'s' if unread > 1 else ''} could not be read and may expire unnoticed; see metadata_error")
     if options.fail_within is not None and expiry.falls_within(found, now, options.fail_within):
@@ -108,11 +112,19 @@ def _local(settings: Settings, before: str | None, now: datetime) -> tuple[list[
         services.close()
 
 
-def _as_json(rows: list[Expiry]) -> str:
+def _origin(options: argparse.Namespace) -> str:
+    """Return what tells this vault from others: its address, or its folder."""
+    from cli.remote import Remote
+
+    vault = shared.source(options)
+    return vault.api if isinstance(vault, Remote) else vault.data.absolute().as_uri()
+
+
+def _as_json(rows: list[Expiry], *_: object) -> str:
     return as_json([asdict(row) for row in rows])
 
 
-def _as_table(rows: list[Expiry]) -> str:
+def _as_table(rows: list[Expiry], *_: object) -> str:
     if not rows:
         return "nothing expires in this time"
     head = ("PROJECT", "NAME", "KIND", "EXPIRES", "DAYS", "STATUS")
@@ -122,7 +134,7 @@ def _as_table(rows: list[Expiry]) -> str:
     return table(head, body, right=(4,))
 
 
-def _as_csv(rows: list[Expiry]) -> str:
+def _as_csv(rows: list[Expiry], *_: object) -> str:
     """Return RFC 4180 text with a head line; cells that a spreadsheet would take for a formula are disarmed."""
     from vault.expiry import Expiry
 
@@ -139,4 +151,36 @@ def _disarmed(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
-FORMATS = {"table": _as_table, "json": _as_json, "csv": _as_csv}
+def _as_calendar(rows: list[Expiry], now: datetime, origin: str) -> str:
+    from server.reports.calendar import calendar
+
+    return calendar(rows, origin, now)
+
+
+def _as_markdown(rows: list[Expiry], *_: object) -> str:
+    from server.reports.markdown import markdown
+
+    return markdown(rows)
+
+
+def _as_page(rows: list[Expiry], now: datetime, _: str) -> str:
+    from server.reports.page import page
+
+    return page(rows, now)
+
+
+def _as_metrics(rows: list[Expiry], *_: object) -> str:
+    from server.reports.exposition import exposition
+
+    return exposition(rows)
+
+
+FORMATS: dict[str, Callable[[list[Expiry], datetime, str], str]] = {
+    "table": _as_table,
+    "json": _as_json,
+    "csv": _as_csv,
+    "markdown": _as_markdown,
+    "html": _as_page,
+    "ics": _as_calendar,
+    "prometheus": _as_metrics,
+}

@@ -61,6 +61,23 @@ def _row(row: dict[str, Any], now: datetime) -> Expiry:
     )
 
 
+def in_words(row: Expiry) -> str:
+    """Return how long a file is still good, or has not been, as a person would say it."""
+    days = row.days_left
+    if row.status == "expired":
+        # Whole days are counted down: what expired an hour ago has -1 of them.
+        past = -days - 1
+        return "expired today" if past == 0 else f"expired {_spoken(past)} ago"
+    return "expires today" if days == 0 else f"in {_spoken(days)}"
+
+
+def _spoken(days: int) -> str:
+    for unit, size, least in (("year", 365, 730), ("month", 30, 90)):
+        if days >= least:
+            return f"{days // size} {unit}s"
+    return f"{days} day{'' if days == 1 else 's'}"
+
+
 def falls_within(rows: Iterable[Expiry], now: datetime, limit: timedelta) -> bool:
     """Say whether any file has expired or will within `limit`."""
     return any(moment(row.expires_at) - now <= limit for row in rows)

@@ -219,22 +219,18 @@ class SecureFiles:
 
         Files that never expire come last. A job's token reaches its own project only.
         """
-        where = {
-            "admin": int(caller.user.is_admin),
-            "user": caller.user.id,
-            "job_project": caller.job.project_id if caller.job else None,
-            "level": int(Role.DEVELOPER),
-            "today": today(),
-            "name": name,
-            "before": expires_before,
-        }
+        where = {**_reader(caller), "name": name, "before": expires_before}
         total = self._db.query(sql.READABLE_COUNT, **where)[0]["n"]
         rows = self._db.query(sql.READABLE_PAGE, **where, size=page.size, offset=page.offset)
         return Listing([(sql.secure_file(row), row["project"]) for row in rows], total)
 
-    def expiring(self, before: str | None = None) -> list[dict[str, Any]]:
-        """Return what expires, soonest first, across all projects: up to the moment `before` when it is given."""
-        return self._db.query(sql.EXPIRING, before=before)
+    def readable_expiring(self, caller: Principal) -> list[dict[str, Any]]:
+        """Return what expires of all that the caller may read, soonest first, as `expiring` does."""
+        return self._db.query(sql.READABLE_EXPIRING, **_reader(caller), name=None, before=None)
+
+    def expiring(self, before: str | None = None, project_id: int | None = None) -> list[dict[str, Any]]:
+        """Return what expires, soonest first: across all projects or of one, up to `before` when it is given."""
+        return self._db.query(sql.EXPIRING, before=before, project=project_id)
 
     def unreadable(self) -> int:
         """Return how many files of all projects could not be read, so that their expiry is not known."""
@@ -306,3 +302,14 @@ def _read(name: str, checksum: str, created_at: str, finding: Finding) -> dict[s
 
 def _text(document: dict[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))[1:]
+
+
+def _reader(caller: Principal) -> dict[str, Any]:
+    """Return who reads, as `READABLE` asks for it."""
+    return {
+        "admin": int(caller.user.is_admin),
+        "user": caller.user.id,
+        "job_project": caller.job.project_id if caller.job else None,
+        "level": int(Role.DEVELOPER),
+        "today": today(),
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.api import (
     artifacts,
     doctor,
+    expiry,
     git_http,
     groups,
     health,
@@ -29,6 +30,7 @@ FAMILIES = (
     jobs,
     repository_files,
     doctor,
+    expiry,
     secure_files,
     uploads,
     artifacts,

@@ -53,7 +53,10 @@ READABLE_COUNT = f"SELECT COUNT(*) AS n {READABLE}"
 EXPIRING = """SELECT f.id, f.project_id, p.full_path AS project, f.name, f.kind, f.expires_at, f.metadata_error
     FROM secure_files f JOIN projects p ON p.id = f.project_id
     WHERE f.expires_at IS NOT NULL AND (CAST(:before AS TEXT) IS NULL OR f.expires_at <= :before)
+    AND (CAST(:project AS BIGINT) IS NULL OR f.project_id = :project)
     ORDER BY f.expires_at, f.id"""
+READABLE_EXPIRING = f"""SELECT f.id, f.project_id, p.full_path AS project, f.name, f.kind, f.expires_at
+    {READABLE} AND f.expires_at IS NOT NULL ORDER BY f.expires_at, f.id"""
 OF_PROJECT = "SELECT id FROM secure_files WHERE project_id = :project ORDER BY id"
 PROJECTS = """SELECT p.id, p.full_path FROM projects p
     WHERE EXISTS (SELECT 1 FROM secure_files f WHERE f.project_id = p.id) ORDER BY p.full_path"""
