@@ -35,6 +35,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("serve", "run the server; the first start makes the vault", "cli.serve"),
     Command("expiry-report", "tell what expires, soonest first, across all projects", "cli.expiry_report"),
+    Command("notify", "tell people before files expire, where they already look", "cli.notify"),
     Command("doctor", "tell what is wrong with a project's signing files as one set", "cli.doctor"),
     Command("pull", "bring a project's secure files into a folder, checked", "cli.pull"),
     Command("push", "upload files into a project", "cli.push"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli import options as shared
@@ -27,7 +28,7 @@ EXAMPLES
 EXIT STATUS
   0 ended by a signal; 2 a setting is wrong; 3 the keyring is missing or another's; 4 the data folder is in use; 5 other
 """
-FLAGS = ("data", "host", "port", "workers", "database", "blobs", "external_url", "keyring", "log")
+FLAGS = ("data", "host", "port", "workers", "database", "blobs", "external_url", "keyring", "recipients", "log")
 
 
 def register(sub: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ def register(sub: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal comes."""
     from server.logs import configure
+    from server.notify.recipients import read
     from server.process import serve
     from server.sockets import address, listen
     from server.wiring import close_folder, open_services
@@ -46,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     from vault.lock import FolderLock
 
     settings = shared.load(options)
+    if settings.recipients:
+        read(Path(settings.recipients))  # a mistake in it is told now, not by a worker
     configure(settings.log)
     close_folder(settings.data)
     with FolderLock(settings.data), listen(settings.host, settings.port) as socket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from server.access import guarded
 from server.api import FAMILIES
 from server.app_keys import DRAINING, GIT_SLOTS, GUESSES, OFFLOAD, PLACES, SERVICES, SETTINGS, TURNS
 from server.guessing import Guesses
+from server.notify.schedule import telling
 from server.offload import Offload
 from server.places import Places
 from server.turns import Turns
@@ -46,6 +48,8 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app.on_response_prepare.append(middlewares.add_headers)
     app.cleanup_ctx.append(_offload)
     app.cleanup_ctx.append(_housekeeping)
+    if settings.recipients:
+        app.cleanup_ctx.append(telling(Path(settings.recipients), settings.notify_seconds))
     for family in FAMILIES:
         for endpoint in family.ENDPOINTS:
             for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):

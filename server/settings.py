@@ -53,6 +53,8 @@ class Settings:
     repository_body_bytes: int = setting(20 * MIB, "bytes that a request may have which writes a repository's file")
     push_bytes: int = setting(1024 * MIB, "bytes that one git push may bring")
     git_programs: int = setting(8, "git programs that may run at a time in each process that serves")
+    recipients: str = setting("", "TOML file that says who is told before files expire; empty: nobody")
+    notify_seconds: float = setting(300.0, "seconds between looks for what the recipients are to be told", least=1)
     workers: int = setting(1, "processes that serve; each may use a core", least=1)
     threads: int = setting(16, "threads that serve blocking work", least=1)
     parser_children: int = setting(2, "child processes that read uploaded files", least=1)

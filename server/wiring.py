@@ -17,6 +17,7 @@ from vault.crypto.keyring import Keyring
 from vault.durations import duration
 from vault.errors import BadKeyring, Invalid, Unavailable, UnknownKey, VaultError
 from vault.models import Limits
+from vault.notices import Notices
 from vault.people import People
 from vault.pipelines import Pipelines
 from vault.projects import Projects
@@ -52,6 +53,7 @@ class Services:
     uploads: Uploads
     artifacts: Artifacts
     retention: Retention
+    notices: Notices
 
     @property
     def reads_are_quick(self) -> bool:
@@ -184,4 +186,5 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: B
         uploads=uploads,
         artifacts=artifacts,
         retention=Retention(database, storage),
+        notices=Notices(database),
     )

@@ -126,4 +126,17 @@ MIGRATIONS: tuple[Migration, ...] = (
                 last_commit_id TEXT NOT NULL, PRIMARY KEY (project_id, path, commit_id))""",
         ),
     ),
+    Migration(
+        "0004_notices",
+        (
+            # Who was told what of a file that expires; goes with the file.
+            """CREATE TABLE notices (
+                recipient TEXT NOT NULL, file_id {INT} NOT NULL REFERENCES secure_files(id) ON DELETE CASCADE,
+                expires_at TEXT NOT NULL, days {INT} NOT NULL, state TEXT NOT NULL, attempts {INT} NOT NULL,
+                changed_at TEXT NOT NULL, try_at TEXT NOT NULL, error TEXT, reference TEXT,
+                PRIMARY KEY (recipient, file_id, expires_at, days))""",
+            "CREATE INDEX notices_file ON notices(file_id)",
+            "CREATE INDEX notices_state ON notices(state, try_at) WHERE state <> 'told'",
+        ),
+    ),
 )
