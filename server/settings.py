@@ -36,6 +36,7 @@ class Settings:
     host: str = setting("127.0.0.1", "address to listen on")
     port: int = setting(8080, "port to listen on; 0 takes a free one", most=65535)
     database: str = setting("", "URL of the catalog; empty: SQLite in the data folder")
+    database_connections: int = setting(8, "connections to PostgreSQL that each process may have open", least=1)
     blobs: str = setting("", "URL of the blob store; empty: files in the data folder")
     repositories: str = setting("", "folder of the git repositories; empty: repositories in the data folder")
     external_url: str = setting("", "address that clients use, for links; empty: the one in their request")

@@ -97,7 +97,7 @@ def open_services(settings: Settings, *, create: bool = False) -> Services:
             f"there is no vault in {settings.data}; `secure-files serve --data {settings.data}` makes one"
         )
     try:
-        database = open_catalog(settings.database_url(), ballast=True)
+        database = open_catalog(settings.database_url(), ballast=True, connections=settings.database_connections)
         blobs = open_blobs(settings.blobs_url())
     except ValueError as error:
         raise Invalid("--database or --blobs", f"cannot be used: {error}") from error

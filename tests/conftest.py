@@ -11,12 +11,23 @@ from tests.harness import RunningVault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.postgres import PostgresServer
+
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVault]:
     """A running vault that the tests of one module share; each makes projects of its own in it."""
     with RunningVault(tmp_path_factory.mktemp("vault") / "data") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL that all tests share; each makes a database of its own in it."""
+    from tests.postgres import running
+
+    with running() as server:
+        yield server
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ ONLY_IN = {
     "sqlite_utils": ("vault/catalog/sqlite",),
     "sqlite3": ("vault/catalog/sqlite",),
     "psycopg": ("vault/catalog/postgres",),
+    "psycopg_pool": ("vault/catalog/postgres",),
     "obstore": ("vault/blobs/objects.py",),
     "cryptography": ("vault/crypto/", "parsers/", "sample_certs/"),
     "jks": ("parsers/", "sample_certs/"),

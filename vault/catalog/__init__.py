@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
-def open_catalog(url: str, *, ballast: bool = False) -> Database:
-    """Return the engine that `url` names: `sqlite:///file` as a URL, or `sqlite:` and a path, letter for letter.
+def open_catalog(url: str, *, ballast: bool = False, connections: int = 8) -> Database:
+    """Return the engine that `url` names.
 
-    With `ballast` some room is kept back beside a catalog in a file, for deleting on a full disk. Nothing is read or
-    made before the first call. Raises `ValueError` for anything else.
+    That is `sqlite:///file` as a URL, `sqlite:` and a path, letter for letter, or `postgresql://…` as libpq reads it.
+    With `ballast` some room is kept back beside a catalog in a file, for deleting on a full disk; `connections` is how
+    many a process may have to an engine that is a server. Nothing is read or made before the first call. Raises
+    `ValueError` for anything else, and when the engine's library is not installed.
     """
     found = _SCHEME.match(url)
     match found[1].lower() if found else "":
@@ -29,9 +31,21 @@ def open_catalog(url: str, *, ballast: bool = False) -> Database:
 
             file = _file(url)
             return SqliteDatabase(file, ballast=Ballast(file.with_name(f"{file.name}.ballast")) if ballast else None)
+        case "postgresql" | "postgres":
+            return _postgres(url, connections)
         case unknown:
             # Only the scheme is repeated: the rest of such a URL may hold a password.
-            raise ValueError(f"unknown database {unknown!r}: known are sqlite:///file and sqlite:PATH")
+            raise ValueError(
+                f"unknown database {unknown!r}: known are sqlite:///file, sqlite:PATH and postgresql://host/database"
+            )
+
+
+def _postgres(url: str, connections: int) -> Database:
+    try:
+        from vault.catalog.postgres import PostgresDatabase  # noqa: PLC0415
+    except ImportError as error:
+        raise ValueError("PostgreSQL needs more than is installed: pip install 'secure-files-vault[scale]'") from error
+    return PostgresDatabase(url, connections=connections)
 
 
 def _file(url: str) -> Path:
