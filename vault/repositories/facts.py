@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vault.catalog import repositories as sql
+from vault.repositories.history import LONGEST_WALK
 
 if TYPE_CHECKING:
     from vault.catalog.database import Database, Transaction
 
-# A shorter walk is quicker than a row; with it a later walk ends at the next row behind it, so rows stay few.
-WORTH_KEEPING = 200
+# What a shorter walk found is not kept. A later walk ends at the next row behind it, so rows stay few.
+WORTH_KEEPING = LONGEST_WALK
 # What an engine can index; a longer path is walked each time.
 LONGEST_PATH = 1000
 

@@ -13,7 +13,7 @@ from vault.errors import NotFound
 from vault.repositories import program
 from vault.repositories.blame import blame
 from vault.repositories.content import LARGE
-from vault.repositories.history import last_commit
+from vault.repositories.history import ask_git, last_commit
 from vault.repositories.paths import clean_path
 from vault.repositories.revisions import resolve
 from vault.repositories.trees import entry_at
@@ -90,11 +90,8 @@ class Reader:
     def last_commit(self, project: Project, opened: OpenRepository, commit: pygit2.Commit, path: str) -> str:
         """Return the commit that changed a file of `commit` last."""
 
-        def ask_git(commit_id: str) -> str:
-            return program.run(opened.folder, "rev-list", "-1", commit_id, "--", path).decode("ascii").strip()
-
         known = self._facts.last_commits(project.id, path)
-        found, walked = last_commit(opened, commit, path, known, ask_git)
+        found, walked = last_commit(opened, commit, path, known, lambda start: ask_git(opened.folder, start, path))
         self._facts.tell_last_commit(project.id, path, str(commit.id), found, walked)
         return found
 

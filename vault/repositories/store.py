@@ -15,6 +15,7 @@ from pygit2.enums import ConfigLevel
 from vault import clock
 from vault.catalog import repositories as sql
 from vault.errors import Conflict, Damaged, NotFound
+from vault.repositories import program
 from vault.repositories.locks import OWN, disk_failure
 from vault.repositories.opened import OpenRepository
 
@@ -122,7 +123,7 @@ class Store:
         for _ in range(2):
             try:
                 return work(self.opened(folder))
-            except (pygit2.GitError, KeyError, OSError) as error:
+            except (pygit2.GitError, KeyError, OSError, program.Failed) as error:
                 failures.append(error)
                 self.forget(folder)
         for failure in failures:

@@ -11,7 +11,8 @@ import pytest
 from tests.vault.core import opened
 from tests.vault.repositories.histories import History
 from tests.vault.repositories.support import Site, git_bytes
-from vault.repositories import Lines
+from vault.repositories import Lines, history
+from vault.repositories.housekeeping import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,13 @@ def places(site: Site) -> list[tuple[str, str]]:
     return places
 
 
+@pytest.fixture(scope="module")
+def told(site: Site, places: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """What git says of each: the commit that changed it last."""
+    command = ("--literal-pathspecs", "log", "-1", "--format=%H")
+    return {(commit, path): site.git(*command, commit, "--", path) for commit, path in places}
+
+
 def porcelain(site: Site, commit: str, path: str, *options: str) -> list[tuple[str, bytes]]:
     """What git says of each line: the commit it came with, and the line."""
     command = ("--literal-pathspecs", "blame", "--line-porcelain", *options, commit, "--", path)
@@ -69,11 +77,18 @@ class TestEveryFile:
             assert (found.blob_id, found.size, found.executable) == (blob_id, len(content), mode == "100755")
             assert site.repositories.reading.content(site.project, found) == content
 
-    def test_has_the_last_commit_that_git_tells(self, site: Site, places: list[tuple[str, str]]) -> None:
-        for commit, path in places:
-            told = site.git("--literal-pathspecs", "log", "-1", "--format=%H", commit, "--", path)
+    @pytest.mark.parametrize("walk", [0, 1, 7, 10**6])
+    @pytest.mark.parametrize("graph", [False, True])
+    def test_has_the_last_commit_that_git_tells(
+        self, site: Site, told: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch, walk: int, graph: bool
+    ) -> None:
+        """Walked here, by the git program with and without its filters, or first the one and then the other."""
+        monkeypatch.setattr(history, "LONGEST_WALK", walk)
+        pack(site.folder)
+        if not graph:
+            (site.folder / "objects/info/commit-graph").unlink()
 
-            assert site.file(path, commit).last_commit_id == told, f"{path} as of {commit}"
+        assert {place: site.file(place[1], place[0]).last_commit_id for place in told} == told
 
     def test_is_blamed_as_git_does(self, site: Site, places: list[tuple[str, str]]) -> None:
         for commit, path in places:

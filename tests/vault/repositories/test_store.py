@@ -15,6 +15,7 @@ from tests.vault.repositories.support import Site, git
 from vault.errors import CannotCommit, Damaged, NotFound, StorageFull, Unavailable
 from vault.repositories import facts, history
 from vault.repositories.content import LARGE
+from vault.repositories.housekeeping import pack
 from vault.repositories.revisions import resolve
 
 if TYPE_CHECKING:
@@ -234,10 +235,23 @@ class TestFacts:
 
         assert [site.core.sql(kept.format(table), id=site.id)[0]["n"] for table in tables] == [0, 0, 0]
 
-    def test_of_very_long_walks_come_from_git(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("name", [":(glob)*", "-x", "--all", "ä", "a b\tc", "HEAD"])
+    def test_of_long_walks_come_from_git(self, site: Site, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setattr(history, "LONGEST_WALK", 3)
-        old = site.write(":(glob)*").commit_id
+        old = site.write(f"d/{name}").commit_id
         for number in range(6):
-            site.write("new", b"%d" % number)
+            site.write("d/new", b"%d" % number)
+        pack(site.folder)
 
-        assert site.file(":(glob)*").last_commit_id == old
+        assert site.file(f"d/{name}").last_commit_id == old
+
+    def test_of_a_long_walk_that_git_cannot_go_on_with_are_told_as_damage(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(history, "LONGEST_WALK", 1)
+        commits = [site.write(name).commit_id for name in ("old", "lost", "new", "newest")]
+        (site.folder / "objects" / commits[1][:2] / commits[1][2:]).unlink()
+        site.repositories._store.forget(site.folder)
+
+        with pytest.raises(Damaged):
+            site.file("old")
