@@ -33,7 +33,10 @@ KEPT = "2.weeks.ago"
 TIMEOUT = 3600.0
 CONFIG = {"pack.threads": "1", "pack.windowMemory": "256m", "gc.writeCommitGraph": "false"}
 STAMP = "collected"
-LEFT_BEHIND = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/tmp_*", "objects/pack/tmp_*")
+# What only git programs make; what the vault's own writers make is below.
+LEFT_BEHIND = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/tmp_objdir-*", "objects/pack/tmp_*")
+HEADS = "refs/heads/"
+LEFT_BY_WRITERS, OLD = "objects/tmp_object_git2_*", 3600.0
 
 
 class Housekeeping:
@@ -116,14 +119,29 @@ def _commands(folder: Path) -> Iterator[tuple[str, ...]]:
 
 
 def remove_left_behind(folder: Path) -> int:
-    """Remove locks and unfinished files of killed programs, unless a program is at work; return how many."""
+    """Remove locks and unfinished files of killed programs and writers, unless one is at work; return how many."""
     count = 0
     with locks.no_git_at_work(folder) as alone:
         for path in (path for pattern in LEFT_BEHIND for path in folder.glob(pattern)) if alone else ():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with suppress(FileNotFoundError):
-                    path.unlink()
-            count += 1
+            count += _remove_forgotten(folder, path)
+    for path in folder.glob(LEFT_BY_WRITERS):
+        with suppress(FileNotFoundError):
+            count += time.time() - path.stat().st_mtime > OLD and _remove(path)
     return count
+
+
+def _remove_forgotten(folder: Path, path: Path) -> bool:
+    """Remove what no git program has; a branch's lock may be a writer's, who is in the branch's queue then."""
+    name = path.relative_to(folder).as_posix()
+    if not name.startswith(HEADS):
+        return _remove(path)
+    with locks.nobody_in_queue(folder, name.removeprefix(HEADS).removesuffix(".lock")) as free:
+        return free and _remove(path)
+
+
+def _remove(path: Path) -> bool:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    return True

@@ -28,9 +28,19 @@ QUEUES = 64
 @contextmanager
 def branch_queue(repository: Path, branch: str) -> Iterator[None]:
     """Wait for the branch's queue and hold it, among all threads and processes that write through the vault."""
-    number = zlib.crc32(branch.encode("utf-8")) % QUEUES
-    with _flock(repository / OWN / f"branch-{number:02x}", fcntl.LOCK_EX):
+    with _flock(_queue(repository, branch), fcntl.LOCK_EX):
         yield
+
+
+@contextmanager
+def nobody_in_queue(repository: Path, branch: str) -> Iterator[bool]:
+    """Yield whether no writer of the vault has the branch; while the block runs, none begins."""
+    with _attempt(_queue(repository, branch)) as taken:
+        yield taken
+
+
+def _queue(repository: Path, branch: str) -> Path:
+    return repository / OWN / f"branch-{zlib.crc32(branch.encode('utf-8', 'surrogateescape')) % QUEUES:02x}"
 
 
 @contextmanager
