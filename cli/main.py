@@ -9,6 +9,7 @@ import io
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cli import parser
@@ -16,7 +17,7 @@ from cli.tables import printable
 from vault import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 ExitCodes = tuple[tuple[type[Exception], int], ...]
 EXIT_CODES: ExitCodes = (
@@ -35,9 +36,14 @@ KILLED_BY_PIPE = 141
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     options = parser(list(argv)).parse_args(argv)
+    return guarded(partial(options.run, options), options.exit_codes)
+
+
+def guarded(work: Callable[[], int], own: ExitCodes = ()) -> int:
+    """Run `work` and return its exit status, or that of its error, which is told."""
     status = KILLED_BY_PIPE
     try:
-        status = options.run(options)
+        status = work()
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output went away (`| head`). What the command had found out by then stands.
@@ -46,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
         return KILLED_BY_INTERRUPT
     except tuple(kind for kind, _ in EXIT_CODES) as error:
         say(_told(error))
-        return status_of(error, options.exit_codes)
+        return status_of(error, own)
     return status
 
 

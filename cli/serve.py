@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli import options as shared
-from cli.main import say
+from cli.main import guarded, say
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from server.settings import Settings
     from server.wiring import Services
@@ -43,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     from server.notify.recipients import read
     from server.process import serve
     from server.sockets import address, listen
-    from server.wiring import close_folder, open_services
-    from server.workers import Workers
+    from server.wiring import close_folder
+    from server.workers import Workers, apart
     from vault.lock import FolderLock
 
     settings = shared.load(options)
@@ -57,19 +58,28 @@ def run(options: argparse.Namespace) -> int:
         def ready() -> None:
             say(f"listening on {address(socket)}")
 
-        services = open_services(settings, create=True)
-        try:
-            welcome(services, settings)
-            if settings.alone() and (swept := services.storage.sweep()):
-                say(f"removed {swept} unfinished object{'s' if swept > 1 else ''} that a crash left; nothing is lost")
-            if settings.alone():
-                services.repositories.housekeeping.sweep()
-            if settings.workers == 1:
-                serve(services, settings, socket, ready)
-                return 0
-        finally:
-            services.close()
-        Workers(settings, socket).run(ready)
+        if settings.workers > 1:
+            if status := apart(lambda: guarded(lambda: prepare(settings))):
+                return status
+            Workers(settings, socket).run(ready)
+            return 0
+        return prepare(settings, lambda services: serve(services, settings, socket, ready))
+
+
+def prepare(settings: Settings, then: Callable[[Services], None] = lambda _: None) -> int:
+    """Open the vault, made if there is none, remove what a crash left, and hand it to `then`; return 0."""
+    from server.wiring import open_services
+
+    services = open_services(settings, create=True)
+    try:
+        welcome(services, settings)
+        if settings.alone() and (swept := services.storage.sweep()):
+            say(f"removed {swept} unfinished object{'s' if swept > 1 else ''} that a crash left; nothing is lost")
+        if settings.alone():
+            services.repositories.housekeeping.sweep()
+        then(services)
+    finally:
+        services.close()
     return 0
 
 

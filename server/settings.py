@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vault.blobs import ObjectOptions
 from vault.errors import Invalid
 from vault.models import Role
 
@@ -38,6 +39,15 @@ class Settings:
     database: str = setting("", "URL of the catalog; empty: SQLite in the data folder")
     database_connections: int = setting(8, "connections to PostgreSQL that each process may have open", least=1)
     blobs: str = setting("", "URL of the blob store; empty: files in the data folder")
+    blobs_endpoint: str = setting(
+        "", "address of an object store that is not Amazon's; empty: AWS_ENDPOINT_URL or that"
+    )
+    blobs_region: str = setting("", "region of the bucket; empty: AWS_REGION or us-east-1")
+    blobs_access_key: str = setting("", "key id for the bucket; empty: AWS_ACCESS_KEY_ID or the machine's role")
+    blobs_secret_key: str = setting("", "secret that belongs to the key id")
+    blobs_addressing: str = setting("path", "where S3 requests name the bucket", one_of=("path", "virtual"))
+    blobs_allow_http: str = setting("no", "whether the object store may be asked in the clear", one_of=("no", "yes"))
+    blobs_ca_file: str = setting("", "file of certificates (PEM) that the object store's is trusted by as well")
     repositories: str = setting("", "folder of the git repositories; empty: repositories in the data folder")
     external_url: str = setting("", "address that clients use, for links; empty: the one in their request")
     keyring: str = setting("", "file that holds the master keys; empty: keys/keyring.json in the data folder")
@@ -69,6 +79,18 @@ class Settings:
     def blobs_url(self) -> str:
         """Return the blob store's URL."""
         return self.blobs or str(self.data.absolute() / "blobs")
+
+    def object_options(self) -> ObjectOptions:
+        """Return how an object store is reached. Raises `ValueError` when it cannot be."""
+        return ObjectOptions(
+            endpoint=self.blobs_endpoint,
+            region=self.blobs_region,
+            virtual_hosted=self.blobs_addressing == "virtual",
+            access_key=self.blobs_access_key,
+            secret_key=self.blobs_secret_key,
+            allow_http=self.blobs_allow_http == "yes",
+            ca_file=self.blobs_ca_file,
+        )
 
     def repositories_path(self) -> Path:
         """Return the folder of the git repositories."""

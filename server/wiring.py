@@ -41,6 +41,7 @@ class Services:
     """What the application and every command receive. Close it when done."""
 
     database: Database
+    blobs: BlobStore
     storage: SealedStorage
     parsers: Pool
     tokens: Tokens
@@ -66,6 +67,10 @@ class Services:
             self.database.query("SELECT 1 AS one")
         except VaultError as error:
             return f"the catalog does not answer: {error}"
+        try:
+            self.blobs.check()
+        except VaultError as error:
+            return f"the blob store does not answer: {error}"
         return ""
 
     def chores(self) -> tuple[Callable[[], object], ...]:
@@ -98,7 +103,7 @@ def open_services(settings: Settings, *, create: bool = False) -> Services:
         )
     try:
         database = open_catalog(settings.database_url(), ballast=True, connections=settings.database_connections)
-        blobs = open_blobs(settings.blobs_url())
+        blobs = open_blobs(settings.blobs_url(), settings.object_options())
     except ValueError as error:
         raise Invalid("--database or --blobs", f"cannot be used: {error}") from error
     try:
@@ -174,6 +179,7 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: B
     projects.on_delete(repositories.forget_project)
     return Services(
         database=database,
+        blobs=blobs,
         storage=storage,
         parsers=parsers,
         tokens=tokens,

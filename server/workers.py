@@ -116,6 +116,25 @@ class Workers:
             self._running.pop(pid, None)
 
 
+def apart(work: Callable[[], int]) -> int:
+    """Run `work` in a child that ends with it, and return the exit status it returned.
+
+    What it opens leaves no thread behind in this process: one that is to fork may not have any, as they do not come
+    along and who waits for them, such as an object store's client, waits for ever.
+    """
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            status = work()
+        except BaseException:
+            log.exception("the vault could not be opened")
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 def _be_worker(settings: Settings, listening: socket.socket, pipe: int) -> None:
     """Serve in a forked child and never return."""
     status = 1

@@ -65,6 +65,37 @@ class BlobStoreSuite:
         blob_id = put(store, *pieces)
         assert content(store, blob_id) == b"".join(pieces)
 
+    def test_a_buffer_that_is_used_again_and_again_spoils_nothing_written_before(self, store):
+        """A store that sends in the background must not look at the caller's buffer again."""
+        blob_id, buffer = new_id(), bytearray(1 << 20)
+        with store.writer(blob_id) as writer:
+            for number in range(20):
+                buffer[:] = bytes([number]) * len(buffer)
+                writer.write(buffer)
+        for number in range(20):
+            assert store.read_at(blob_id, number << 20, 1 << 20) == bytes([number]) * (1 << 20)
+
+    def test_an_error_after_many_bytes_leaves_nothing_either(self, store):
+        blob_id = new_id()
+
+        def put_most() -> None:
+            with store.writer(blob_id) as writer:
+                for _ in range(20):
+                    writer.write(bytes(1 << 20))
+                raise ConnectionResetError
+
+        with pytest.raises(ConnectionResetError):
+            put_most()
+        assert list(store.ids()) == []
+        put(store, b"second", blob_id=blob_id)
+        assert content(store, blob_id) == b"second"
+
+    def test_a_taken_id_is_refused_to_a_large_object_as_well(self, store):
+        blob_id = put(store, b"the first")
+        with pytest.raises(Conflict):
+            put(store, *([bytes(1 << 20)] * 14), blob_id=blob_id)
+        assert content(store, blob_id) == b"the first"
+
     def test_an_object_is_not_visible_before_the_block_ends(self, store):
         blob_id = new_id()
         with store.writer(blob_id) as writer:
@@ -216,6 +247,16 @@ class BlobStoreSuite:
             with pytest.raises(ValueError, match="hex"):
                 ask()
         assert list(store.ids()) == []
+
+    # Being there
+
+    def test_a_store_that_is_there_says_so_with_and_without_objects(self, store):
+        store.check()
+        put(store, b"x")
+        store.check()
+
+    def test_what_is_well_read_at_once_is_some_segments_and_no_more_than_memory_bears(self, store):
+        assert 64 * 1024 <= store.read_size <= 8 << 20
 
     # Threads
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import s3 as s3_servers
 from tests.harness import RunningVault
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ def postgres() -> Iterator[PostgresServer]:
 def project(vault: RunningVault) -> dict[str, Any]:
     """A new private project."""
     return vault.project()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_servers.S3]:
+    """A real S3 server for all tests; each opens a store of its own in it."""
+    if reason := s3_servers.missing():
+        pytest.skip(reason)
+    if s3_servers.GIVEN:
+        yield s3_servers.S3.given()
+        return
+    with s3_servers.SeaweedFS(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

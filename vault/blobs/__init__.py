@@ -7,6 +7,7 @@ below by one suite, `tests/blobstore_suite.py`; which driver is used is decided 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,30 @@ if TYPE_CHECKING:
 
 _BLOB_ID = re.compile(r"[0-9a-f]{32}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_HTTP = re.compile(r"https?://[^/@?#]+/?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ObjectOptions:
+    """How an object store is reached; what is empty comes from the provider's own variables, such as AWS_REGION."""
+
+    endpoint: str = ""
+    region: str = ""
+    virtual_hosted: bool = False
+    access_key: str = ""
+    secret_key: str = field(default="", repr=False)
+    allow_http: bool = False
+    ca_file: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an endpoint that is no address, or one in the clear unless that was allowed. Raises `ValueError`."""
+        if self.endpoint and not _HTTP.fullmatch(self.endpoint):
+            raise ValueError("the endpoint of the object store is written https://host:port, and nothing else in it")
+        if self.endpoint.lower().startswith("http:") and not self.allow_http:
+            raise ValueError("the endpoint of the object store is http, which has to be allowed")
+
+
+NO_OPTIONS = ObjectOptions()
 
 
 class BinaryWriter(Protocol):
@@ -32,6 +57,9 @@ class BlobStore(Protocol):
     Safe to use from any thread. Anything else than such an id raises `ValueError`; a store that does not answer
     raises `Unavailable`, from any of the methods.
     """
+
+    read_size: int
+    """Bytes that are well fetched with one `read_at`: with less, what it costs to ask counts."""
 
     def writer(self, blob_id: str) -> AbstractContextManager[BinaryWriter]:
         """Write one object; leaving the block without an error makes it durable and visible, whole, at once.
@@ -61,6 +89,9 @@ class BlobStore(Protocol):
         For the start, before anything is served: what a living writer has not finished would go as well.
         """
 
+    def check(self) -> None:
+        """Return when the store is there and answers, within seconds. Raises `Unavailable`."""
+
 
 def is_blob_id(text: str) -> bool:
     """Tell whether `text` is 32 lower-case hex digits."""
@@ -80,11 +111,12 @@ def checked_range(offset: int, length: int) -> None:
         raise ValueError("offset and length cannot be negative")
 
 
-def open_blobs(url: str) -> BlobStore:
-    """Open the store that `url` names: `file:///folder`, a plain path, or `memory:` (gone with the process).
+def open_blobs(url: str, options: ObjectOptions = NO_OPTIONS) -> BlobStore:
+    """Open the store that `url` names: `file:///folder`, a plain path, `memory:` (gone with the process), or a bucket:
+    `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, reached as `options` say.
 
-    A folder is made when it is not there. Raises `ValueError` for anything else, `Unavailable` when the folder
-    cannot be used.
+    A folder is made when it is not there, a bucket is not, and is not looked at before the first call. Raises
+    `ValueError` for anything else, `Unavailable` when the folder cannot be used.
     """
     # Drivers are imported here: an engine that is not chosen need not be installed.
     found = _SCHEME.match(url)
@@ -101,9 +133,22 @@ def open_blobs(url: str) -> BlobStore:
             from vault.blobs.filesystem import FilesystemBlobs  # noqa: PLC0415
 
             return FilesystemBlobs(Path(url))
+        case "s3" | "gs" | "az":
+            return _bucket(url, options)
         case unknown:
             # Only the scheme is repeated: the rest of such a URL may hold a password.
-            raise ValueError(f"unknown blob store {unknown!r}: known are file:///folder, a plain path and memory:")
+            known = "file:///folder, a plain path, s3://bucket, gs://bucket, az://container and memory:"
+            raise ValueError(f"unknown blob store {unknown!r}: known are {known}")
+
+
+def _bucket(url: str, options: ObjectOptions) -> BlobStore:
+    try:
+        from vault.blobs.objects import ObjectBlobs  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "obstore":
+            raise
+        raise ValueError("a bucket needs the extra `scale`: pip install 'secure-files-vault[scale]'") from None
+    return ObjectBlobs(url, options)
 
 
 def _folder(url: str) -> Path:

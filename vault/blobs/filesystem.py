@@ -32,6 +32,8 @@ class FilesystemBlobs:
     The file system has to honour fsync of folders: one that cannot is refused here, with `Unavailable`.
     """
 
+    read_size = 256 * 1024
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
         with _reported("prepare the blob folder"):
@@ -100,6 +102,10 @@ class FilesystemBlobs:
             for leftover in leftovers:
                 leftover.unlink(missing_ok=True)
         return len(leftovers)
+
+    def check(self) -> None:
+        """Look for one of the subfolders: a disk that is not mounted has none."""
+        self._refuse_absent_folder(_BUCKETS[0])
 
     def _path(self, blob_id: str) -> str:
         return f"{self._folder}/{blob_id[:2]}/{blob_id}"
