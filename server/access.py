@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from server.describing import About
     from server.settings import Settings
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -36,7 +37,8 @@ class Endpoint:
     is git's only way. `anonymous`: nobody may ask too (the project's visibility decides). `scopes`: besides `api`,
     what is enough for reading; `any_scope`: every token will do, for reading and writing. `body_limit`: how many bytes
     a body may have. `long_text`: a field of a form too. `streams`: the body is a file too large to look for a token
-    in. `open`: nobody is asked who he is.
+    in. `open`: nobody is asked who he is. `about`: what
+    it takes and answers, for OpenAPI; every route of the API has it.
     """
 
     method: str
@@ -51,6 +53,7 @@ class Endpoint:
     streams: bool = False
     long_text: bool = False
     open: bool = False
+    about: About | None = None
 
 
 class Credential(NamedTuple):

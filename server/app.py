@@ -13,7 +13,7 @@ from aiohttp import web
 from server import middlewares
 from server.access import guarded
 from server.api import FAMILIES
-from server.app_keys import DRAINING, GIT_SLOTS, GUESSES, OFFLOAD, PLACES, SERVICES, SETTINGS, TURNS
+from server.app_keys import DRAINING, ENDPOINTS, GIT_SLOTS, GUESSES, OFFLOAD, PLACES, SERVICES, SETTINGS, TURNS
 from server.guessing import Guesses
 from server.notify.schedule import telling
 from server.offload import Offload
@@ -50,10 +50,10 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_housekeeping)
     if settings.recipients:
         app.cleanup_ctx.append(telling(Path(settings.recipients), settings.notify_seconds))
-    for family in FAMILIES:
-        for endpoint in family.ENDPOINTS:
-            for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
-                app.router.add_route(method, endpoint.path, guarded(endpoint))
+    app[ENDPOINTS] = tuple(endpoint for family in FAMILIES for endpoint in family.ENDPOINTS)
+    for endpoint in app[ENDPOINTS]:
+        for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
+            app.router.add_route(method, endpoint.path, guarded(endpoint))
     return app
 
 

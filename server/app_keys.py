@@ -15,6 +15,7 @@ from server.turns import Turns
 from server.wiring import Services
 
 if TYPE_CHECKING:
+    from server.access import Endpoint
     from vault.models import Principal
 
 SERVICES = web.AppKey("services", Services)
@@ -24,6 +25,8 @@ GUESSES = web.AppKey("guesses", Guesses)
 TURNS = web.AppKey("turns", Turns)
 PLACES = web.AppKey("places", Places)
 GIT_SLOTS = web.AppKey("git_slots", asyncio.Semaphore)
+# Every endpoint that is served.
+ENDPOINTS: web.AppKey[tuple[Endpoint, ...]] = web.AppKey("endpoints", tuple)
 DRAINING = web.AppKey("draining", asyncio.Event)
 
 PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal", object)  # type: ignore[arg-type]

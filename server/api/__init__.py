@@ -11,6 +11,7 @@ from server.api import (
     health,
     jobs,
     members,
+    openapi,
     projects,
     repository_files,
     runner,
@@ -22,6 +23,7 @@ from server.api import (
 
 FAMILIES = (
     health,
+    openapi,
     users,
     tokens,
     groups,

@@ -10,7 +10,10 @@ from aiohttp import web
 from server import paging
 from server.access import Endpoint, project
 from server.api.jobs import job_id, present_job, readable
+from server.api.shapes import ENTRY
+from server.api.shapes import JOB as JOB_SHAPE
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.describing import FLAG, NUMBER, Value, accepts, gives, lists, one_of, removes, sends
 from server.errors import Refused, json_answer
 from server.media import named_type
 from server.params import Check
@@ -171,13 +174,47 @@ def entry_path(request: web.Request) -> str:
     return path
 
 
+OF_REF = (
+    Value("job", about="name of the job", required=True),
+    Value("search_recent_successful_pipelines", FLAG, "look into the last 100 successful pipelines"),
+    Value("pipeline_id", NUMBER, "look into this pipeline, however it ended"),
+)
+BAD_ARCHIVE = {422: "the archive or the entry cannot be read; the message says why"}
 ENDPOINTS = (
-    Endpoint("GET", f"{REF}/download", archive_of_ref, anonymous=True, job_token=True),
-    Endpoint("GET", f"{REF}/raw/{{artifact_path:.+}}", entry_of_ref, anonymous=True, job_token=True),
-    Endpoint("GET", f"{JOB}/artifacts", archive, anonymous=True, job_token=True),
-    Endpoint("DELETE", f"{JOB}/artifacts", remove),
-    Endpoint("GET", f"{JOB}/artifacts/tree", tree, anonymous=True, job_token=True),
-    Endpoint("POST", f"{JOB}/artifacts/keep", keep),
-    Endpoint("GET", f"{JOB}/artifacts/{{artifact_path:.+}}", entry, anonymous=True, job_token=True),
-    Endpoint("DELETE", f"{PROJECT}/artifacts", remove_all),
+    Endpoint("GET", f"{REF}/download", archive_of_ref, anonymous=True, job_token=True, about=sends(*OF_REF)),
+    Endpoint(
+        "GET",
+        f"{REF}/raw/{{artifact_path:.+}}",
+        entry_of_ref,
+        anonymous=True,
+        job_token=True,
+        about=sends(*OF_REF, media="*/*").refusing(BAD_ARCHIVE),
+    ),
+    Endpoint(
+        "GET",
+        f"{JOB}/artifacts",
+        archive,
+        anonymous=True,
+        job_token=True,
+        about=sends(Value("file_type", one_of(*FORMAT_OF), "another file that the job left")),
+    ),
+    Endpoint("DELETE", f"{JOB}/artifacts", remove, about=removes()),
+    Endpoint(
+        "GET",
+        f"{JOB}/artifacts/tree",
+        tree,
+        anonymous=True,
+        job_token=True,
+        about=lists(ENTRY, Value("path", about="folder to list"), Value("recursive", FLAG)).refusing(BAD_ARCHIVE),
+    ),
+    Endpoint("POST", f"{JOB}/artifacts/keep", keep, about=gives(JOB_SHAPE)),
+    Endpoint(
+        "GET",
+        f"{JOB}/artifacts/{{artifact_path:.+}}",
+        entry,
+        anonymous=True,
+        job_token=True,
+        about=sends(media="*/*").refusing(BAD_ARCHIVE),
+    ),
+    Endpoint("DELETE", f"{PROJECT}/artifacts", remove_all, about=accepts("X-Artifacts-Expired", "X-Artifacts-Locked")),
 )

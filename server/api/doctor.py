@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from server.access import Endpoint, project
 from server.api.secure_files import COLLECTION
+from server.api.shapes import FINDING
 from server.app_keys import OFFLOAD, SERVICES
+from server.describing import gives, many
 from server.errors import json_answer
 from vault.models import Role
 
@@ -22,4 +24,4 @@ async def health(request: web.Request) -> web.Response:
     return json_answer([asdict(finding) for finding in findings])
 
 
-ENDPOINTS = (Endpoint("GET", f"{COLLECTION}/health", health, job_token=True),)
+ENDPOINTS = (Endpoint("GET", f"{COLLECTION}/health", health, job_token=True, about=gives(many(FINDING))),)

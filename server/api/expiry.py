@@ -11,6 +11,7 @@ from aiohttp import web
 from server.access import Endpoint, principal, project
 from server.api.secure_files import COLLECTION
 from server.app_keys import OFFLOAD, SERVICES
+from server.describing import TEXT, About, Answer
 from server.downloads import disposition
 from server.urls import API, base_url
 from vault import expiry
@@ -51,7 +52,8 @@ def _calendar(rows: Callable[[], list[Row]], origin: str) -> str:
     return calendar(expiry.report(rows(), now), origin, now)
 
 
+CALENDAR = About((Answer(200, "iCalendar", TEXT, "text/calendar"),))
 ENDPOINTS = (
-    Endpoint("GET", f"{API}/secure_files/expiry.ics", everywhere),
-    Endpoint("GET", f"{COLLECTION}/expiry.ics", of_project, job_token=True),
+    Endpoint("GET", f"{API}/secure_files/expiry.ics", everywhere, about=CALENDAR),
+    Endpoint("GET", f"{COLLECTION}/expiry.ics", of_project, job_token=True, about=CALENDAR),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from aiohttp import web
 from server import cgi
 from server.access import Endpoint, authenticate
 from server.app_keys import GIT_SLOTS, OFFLOAD, SERVICES, SETTINGS
+from server.describing import FILE, PLAIN, PROBLEM, TEXT, USUAL, About, Answer, Value, one_of
 from server.errors import Refused
 from server.settings import MIB
 from vault.errors import Forbidden, NotFound, TooLarge, Unauthenticated
@@ -189,10 +191,35 @@ async def _received(request: web.Request) -> AsyncIterator[bytes]:
         yield data
 
 
+def _spoken(*types: str) -> About:
+    """Describe a route that git itself answers, in its own types; refusals are plain words for whoever types."""
+    plain = {403: "the token's scopes or the caller's role do not reach", 404: USUAL[404]}
+    return About(
+        (
+            *(Answer(200, "what git says", FILE, media) for media in types),
+            Answer(401, "asks for a token as the password", PROBLEM, headers=("WWW-Authenticate",)),
+            *(Answer(status, when, TEXT, PLAIN) for status, when in plain.items()),
+        ),
+        security=("basic", "bearer", "privateToken"),
+    ).refusing({status: USUAL[status] for status in (429, 500, 503)})
+
+
+def _sent(service: str) -> About:
+    """Describe a route that takes a body of git's."""
+    told = replace(_spoken(f"application/x-{service}-result"), media=(f"application/x-{service}-request",))
+    return told.refusing({status: USUAL[status] for status in (400, 408, 413, 415, 507)})
+
+
 LOGIN = Endpoint("GET", "", refs, anonymous=True, any_scope=True, streams=True, job_token=True, basic_job_token=True)
 ROOT = "/{path:.+}.git"
 ENDPOINTS = (
-    Endpoint("GET", f"{ROOT}/info/refs", refs, open=True),
-    Endpoint("POST", f"{ROOT}/{FETCH}", fetch, open=True),
-    Endpoint("POST", f"{ROOT}/{PUSH}", push, open=True),
+    Endpoint(
+        "GET",
+        f"{ROOT}/info/refs",
+        refs,
+        open=True,
+        about=_spoken("*/*").asking(Value("service", one_of(FETCH, PUSH), required=True)),
+    ),
+    Endpoint("POST", f"{ROOT}/{FETCH}", fetch, open=True, about=_sent(FETCH)),
+    Endpoint("POST", f"{ROOT}/{PUSH}", push, open=True, about=_sent(PUSH)),
 )

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from server import forms, paging
 from server.access import Endpoint, principal
+from server.api.shapes import GROUP, VISIBILITY
 from server.app_keys import OFFLOAD, SERVICES
+from server.describing import NUMBER, Value, accepts, gives, lists, maybe
 from server.errors import json_answer
 from server.params import Check
 from server.urls import API, base_url
@@ -93,9 +95,21 @@ async def remove(request: web.Request) -> web.Response:
 
 
 ONE = f"{API}/groups/{{id:[^/]+}}"
+NEW = (
+    Value("name", required=True),
+    Value("path", required=True),
+    Value("parent_id", maybe(NUMBER)),
+    Value("visibility", VISIBILITY),
+    Value("description"),
+)
 ENDPOINTS = (
-    Endpoint("GET", f"{API}/groups", index),
-    Endpoint("POST", f"{API}/groups", create),
-    Endpoint("GET", ONE, show),
-    Endpoint("DELETE", ONE, remove),
+    Endpoint("GET", f"{API}/groups", index, about=lists(GROUP, Value("search", about="part of the path"))),
+    Endpoint(
+        "POST",
+        f"{API}/groups",
+        create,
+        about=gives(GROUP, status=201).taking(*NEW).refusing({404: "there is no `parent_id`, or it is hidden"}),
+    ),
+    Endpoint("GET", ONE, show, about=gives(GROUP)),
+    Endpoint("DELETE", ONE, remove, about=accepts()),
 )

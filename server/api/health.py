@@ -5,7 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.access import Endpoint
+from server.api.shapes import HEALTH, METADATA, VERSION
 from server.app_keys import DRAINING, OFFLOAD, SERVICES
+from server.describing import PLAIN, TEXT, About, Answer, gives
 from server.errors import json_answer
 from server.urls import API, base_url
 from server.version import GITLAB_VERSION, REVISION
@@ -45,9 +47,9 @@ async def metadata(request: web.Request) -> web.Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/-/health", health, open=True),
-    Endpoint("GET", "/-/liveness", liveness, open=True),
-    Endpoint("GET", "/-/readiness", readiness, open=True),
-    Endpoint("GET", f"{API}/version", version, scopes=("read_api", "read_user")),
-    Endpoint("GET", f"{API}/metadata", metadata, scopes=("read_api", "read_user")),
+    Endpoint("GET", "/-/health", health, open=True, about=About((Answer(200, "the process answers", TEXT, PLAIN),))),
+    Endpoint("GET", "/-/liveness", liveness, open=True, about=gives(HEALTH)),
+    Endpoint("GET", "/-/readiness", readiness, open=True, about=gives(HEALTH).also(Answer(503, "and why not", HEALTH))),
+    Endpoint("GET", f"{API}/version", version, scopes=("read_api", "read_user"), about=gives(VERSION)),
+    Endpoint("GET", f"{API}/metadata", metadata, scopes=("read_api", "read_user"), about=gives(METADATA)),
 )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from server import forms, paging
 from server.access import Endpoint, principal, project
+from server.api.shapes import JOB, NEW_JOB, PIPELINE, STATUS
 from server.api.users import present as present_user
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.describing import NUMBER, Value, gives, lists, many, maybe
 from server.errors import BadRequest, json_answer
 from server.params import Check
 from server.urls import API, base_url
@@ -214,12 +216,20 @@ def _number(request: web.Request, part: str) -> int:
 
 
 PROJECT = f"{API}/projects/{{id:[^/]+}}"
+OF_BOTH = (Value("ref", about="branch or tag", required=True), Value("status", maybe(STATUS)))
+NEW_PIPELINE = (*OF_BOTH, Value("sha"), Value("parent_id", maybe(NUMBER), "the pipeline it is a child of"))
+REGISTERED = (
+    *OF_BOTH,
+    Value("name", required=True),
+    Value("stage", about="`test` unless given"),
+    Value("pipeline_id", maybe(NUMBER), "a new one unless given"),
+)
 ENDPOINTS = (
-    Endpoint("GET", f"{PROJECT}/pipelines", pipelines),
-    Endpoint("POST", f"{PROJECT}/pipelines", create_pipeline),
-    Endpoint("GET", f"{PROJECT}/pipelines/{{pipeline_id:[^/]+}}", show_pipeline),
-    Endpoint("GET", f"{PROJECT}/jobs", index),
-    Endpoint("POST", f"{PROJECT}/jobs", create_job),
-    Endpoint("GET", f"{PROJECT}/jobs/{{job_id:[^/]+}}", show),
-    Endpoint("GET", f"{API}/job", current, job_token=True),
+    Endpoint("GET", f"{PROJECT}/pipelines", pipelines, about=lists(PIPELINE)),
+    Endpoint("POST", f"{PROJECT}/pipelines", create_pipeline, about=gives(PIPELINE, status=201).taking(*NEW_PIPELINE)),
+    Endpoint("GET", f"{PROJECT}/pipelines/{{pipeline_id:[^/]+}}", show_pipeline, about=gives(PIPELINE)),
+    Endpoint("GET", f"{PROJECT}/jobs", index, about=lists(JOB, Value("scope[]", many(STATUS)))),
+    Endpoint("POST", f"{PROJECT}/jobs", create_job, about=gives(NEW_JOB, status=201).taking(*REGISTERED)),
+    Endpoint("GET", f"{PROJECT}/jobs/{{job_id:[^/]+}}", show, about=gives(JOB)),
+    Endpoint("GET", f"{API}/job", current, job_token=True, about=gives(JOB)),
 )

@@ -10,8 +10,10 @@ from aiohttp import web
 from server import forms, paging
 from server.access import Endpoint, principal, project
 from server.api.groups import group_of
+from server.api.shapes import LEVEL, MEMBER
 from server.api.users import present as present_user
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.describing import NUMBER, WHEN, Value, gives, lists, maybe, removes
 from server.errors import json_answer
 from server.params import Check
 from server.urls import API
@@ -124,16 +126,31 @@ async def remove(request: web.Request, *, resolve: Callable[..., Awaitable[Sourc
     return web.Response(status=204)
 
 
+USER_ID = Value("user_id", NUMBER, required=True)
+LEVELLED = (
+    Value("access_level", LEVEL, "10 guest .. 50 owner", required=True),
+    Value("expires_at", maybe(WHEN), "the day on which the membership has ended"),
+)
+TAKEN = {409: "the user is a member already"}
+
+
 def _endpoints(base: str, resolve: Callable[..., Awaitable[Source]]) -> tuple[Endpoint, ...]:
     one = f"{base}/{{user_id:[^/]+}}"
     return (
-        Endpoint("GET", base, partial(index, resolve=resolve, inherited=False)),
-        Endpoint("POST", base, partial(put, resolve=resolve, new=True)),
-        Endpoint("GET", f"{base}/all", partial(index, resolve=resolve, inherited=True)),
-        Endpoint("GET", f"{base}/all/{{user_id:[^/]+}}", partial(show, resolve=resolve, inherited=True)),
-        Endpoint("GET", one, partial(show, resolve=resolve, inherited=False)),
-        Endpoint("PUT", one, partial(put, resolve=resolve, new=False)),
-        Endpoint("DELETE", one, partial(remove, resolve=resolve)),
+        Endpoint("GET", base, partial(index, resolve=resolve, inherited=False), about=lists(MEMBER)),
+        Endpoint(
+            "POST",
+            base,
+            partial(put, resolve=resolve, new=True),
+            about=gives(MEMBER, status=201).taking(USER_ID, *LEVELLED).refusing(TAKEN),
+        ),
+        Endpoint("GET", f"{base}/all", partial(index, resolve=resolve, inherited=True), about=lists(MEMBER)),
+        Endpoint(
+            "GET", f"{base}/all/{{user_id:[^/]+}}", partial(show, resolve=resolve, inherited=True), about=gives(MEMBER)
+        ),
+        Endpoint("GET", one, partial(show, resolve=resolve, inherited=False), about=gives(MEMBER)),
+        Endpoint("PUT", one, partial(put, resolve=resolve, new=False), about=gives(MEMBER).taking(*LEVELLED)),
+        Endpoint("DELETE", one, partial(remove, resolve=resolve), about=removes()),
     )
 
 

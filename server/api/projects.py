@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from server import forms, paging
 from server.access import Endpoint, principal, project
+from server.api.shapes import PROJECT, VISIBILITY
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.describing import FLAG, NUMBER, Value, accepts, gives, lists, maybe
 from server.errors import BadRequest, json_answer
 from server.params import Check
 from server.urls import API, base_url
@@ -166,10 +168,36 @@ async def remove(request: web.Request) -> web.Response:
 
 
 ONE = f"{API}/projects/{{id:[^/]+}}"
+NARROWED = (
+    Value("membership", FLAG, "those the caller is a member of"),
+    Value("owned", FLAG, "those the caller owns"),
+    Value("search", about="part of the path"),
+    Value("visibility", VISIBILITY),
+)
+NEW = (
+    Value("name", about="this or `path`"),
+    Value("path", about="made of the name unless given"),
+    Value("namespace_id", maybe(NUMBER), "the caller's own unless given"),
+    Value("visibility", VISIBILITY),
+    Value("description"),
+    Value("default_branch"),
+    Value("initialize_with_readme", FLAG),
+)
+CHANGED = (
+    *(Value(name) for name in ("name", "description", "default_branch")),
+    Value("visibility", VISIBILITY),
+    Value("public_jobs", FLAG, "whether all who see the project see its jobs"),
+    Value("public_builds", FLAG, "the same"),
+)
 ENDPOINTS = (
-    Endpoint("GET", f"{API}/projects", index, anonymous=True),
-    Endpoint("POST", f"{API}/projects", create),
-    Endpoint("GET", ONE, show, anonymous=True, job_token=True),
-    Endpoint("PUT", ONE, update),
-    Endpoint("DELETE", ONE, remove),
+    Endpoint("GET", f"{API}/projects", index, anonymous=True, about=lists(PROJECT, *NARROWED)),
+    Endpoint(
+        "POST",
+        f"{API}/projects",
+        create,
+        about=gives(PROJECT, status=201).taking(*NEW).refusing({404: "there is no `namespace_id`, or it is hidden"}),
+    ),
+    Endpoint("GET", ONE, show, anonymous=True, job_token=True, about=gives(PROJECT)),
+    Endpoint("PUT", ONE, update, about=gives(PROJECT).taking(*CHANGED)),
+    Endpoint("DELETE", ONE, remove, about=accepts()),
 )

@@ -8,15 +8,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from server import forms
 from server.access import Endpoint, project
-from server.api.repository_writes import create, needed, remove, update
+from server.api.repository_writes import ENCODINGS, create, needed, remove, update
+from server.api.shapes import BLAME_RANGE, REPOSITORY_FILE, WRITTEN
 from server.app_keys import GIT_SLOTS, OFFLOAD, PRINCIPAL, SERVICES
+from server.describing import FLAG, NUMBER, UNCHANGED, UNLISTED, Answer, Value, gives, many, one_of, removes, sends
 from server.downloads import matches
 from server.errors import Refused, json_answer
 from server.params import Check
@@ -209,15 +211,79 @@ def _body_limit(settings: Settings) -> int:
     return settings.repository_body_bytes
 
 
+REF = Value("ref", about="branch, tag, commit or HEAD", required=True)
+FACTS = tuple(
+    f"X-Gitlab-{name}"
+    for name in (
+        *("Blob-Id", "Commit-Id", "Content-Sha256", "Encoding", "Execute-Filemode"),
+        *("File-Name", "File-Path", "Last-Commit-Id", "Ref", "Size"),
+    )
+)
+COMMIT = (
+    Value("branch", about="where the commit goes", required=True),
+    Value("commit_message", required=True),
+    Value("start_branch", about="where a new branch begins"),
+    Value("author_name"),
+    Value("author_email"),
+    Value("last_commit_id", about="refuse when the file was changed since"),
+)
+CONTENT = (
+    Value("content", required=True),
+    Value("encoding", one_of(*ENCODINGS), "text unless given"),
+    Value("execute_filemode", FLAG),
+)
+LINES = (Value("range[start]", NUMBER), Value("range[end]", NUMBER))
+TOO_LARGE = {413: "the file is too large for JSON: read it raw"}
+UNCHANGED_OR_NOT = replace(
+    gives(REPOSITORY_FILE, REF, headers=("ETag", *FACTS)).also(UNCHANGED), headers=("If-None-Match",)
+)
 ENDPOINTS = (
-    Endpoint("GET", f"{ONE}/blame", blame, anonymous=True, scopes=SCOPES),
-    Endpoint("GET", f"{ONE}/raw", raw, anonymous=True, scopes=SCOPES, job_token=True),
-    Endpoint("GET", ONE, show, anonymous=True, scopes=SCOPES),
-    Endpoint("POST", ONE, create, body_limit=_body_limit, long_text=True),
-    Endpoint("PUT", ONE, update, body_limit=_body_limit, long_text=True),
-    Endpoint("DELETE", ONE, remove, body_limit=_body_limit, long_text=True),
+    Endpoint(
+        "GET",
+        f"{ONE}/blame",
+        blame,
+        anonymous=True,
+        scopes=SCOPES,
+        about=gives(many(BLAME_RANGE), REF, *LINES, headers=FACTS).refusing(TOO_LARGE),
+    ),
+    Endpoint(
+        "GET",
+        f"{ONE}/raw",
+        raw,
+        anonymous=True,
+        scopes=SCOPES,
+        job_token=True,
+        about=sends(replace(REF, required=False), Value("lfs", FLAG), media="*/*", headers=FACTS),
+    ),
+    Endpoint("GET", ONE, show, anonymous=True, scopes=SCOPES, about=UNCHANGED_OR_NOT.refusing(TOO_LARGE)),
+    Endpoint(
+        "POST",
+        ONE,
+        create,
+        body_limit=_body_limit,
+        long_text=True,
+        about=gives(WRITTEN, status=201).taking(*COMMIT, *CONTENT),
+    ),
+    Endpoint(
+        "PUT",
+        ONE,
+        update,
+        body_limit=_body_limit,
+        long_text=True,
+        about=gives(WRITTEN)
+        .also(Answer(201, "made, as `create` asked", WRITTEN))
+        .taking(*COMMIT, *CONTENT, Value("create", FLAG, "make the file where there is none")),
+    ),
+    Endpoint(
+        "DELETE",
+        ONE,
+        remove,
+        body_limit=_body_limit,
+        long_text=True,
+        about=removes("X-Gitlab-Commit-Id").taking(*COMMIT),
+    ),
     *(
-        Endpoint(method, f"{PROJECT}/repository/files/{{rest:.+}}", unencoded, open=True)
+        Endpoint(method, f"{PROJECT}/repository/files/{{rest:.+}}", unencoded, open=True, about=UNLISTED)
         for method in ("GET", "POST", "PUT", "DELETE")
     ),
 )

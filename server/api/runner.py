@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from server import forms
 from server.access import Endpoint, count_wrong_token
 from server.api.jobs import present_job
+from server.api.shapes import ARTIFACT
+from server.api.shapes import JOB as JOB_SHAPE
 from server.app_keys import OFFLOAD, SERVICES, SETTINGS
+from server.describing import FILE, FLAG, PROBLEM, USUAL, About, Answer, Value, gives, one_of, sends
 from server.errors import BadRequest, Refused, json_answer
 from server.params import Check
 from server.sending import send
@@ -176,9 +179,54 @@ def _job_id(request: web.Request) -> int:
     return number
 
 
+ITS_OWN = ("jobToken", "jobTokenInQuery")
+WRONG = {
+    403: "no token, or not that of this job, or the job does not run: Job-Status says what it does",
+    503: USUAL[503],
+}
+SENT = (
+    Value("file", FILE, "what the job left", required=True),
+    Value("artifact_type", one_of(*FORMAT_OF), f"{DEFAULTS.file_type} unless given"),
+    Value("artifact_format", one_of(*FORMATS), f"{DEFAULTS.file_format} unless given"),
+    Value("expire_in", about="a duration such as `3 weeks and 2 days`, or `never`"),
+    Value("accessibility", one_of(*ACCESS_LEVELS), f"{DEFAULTS.access} unless given"),
+    Value("token", about="the job's token, where it is in no header"),
+)
+STATE = (
+    Value("token", about="the job's token, where it is in no header"),
+    Value("state", one_of(*REPORTED)),
+    Value("failure_reason", about="kept when the state is `failed`"),
+)
+GUESSED = {429: USUAL[429]}
 ENDPOINTS = (
-    Endpoint("POST", f"{JOB}/artifacts/authorize", authorize, open=True),
-    Endpoint("POST", f"{JOB}/artifacts", upload, open=True),
-    Endpoint("GET", f"{JOB}/artifacts", download, open=True),
-    Endpoint("PUT", JOB, report, open=True),
+    Endpoint(
+        "POST",
+        f"{JOB}/artifacts/authorize",
+        authorize,
+        open=True,
+        about=About((Answer(403, "always", PROBLEM),)).by(*ITS_OWN),
+    ),
+    Endpoint(
+        "POST",
+        f"{JOB}/artifacts",
+        upload,
+        open=True,
+        about=gives(ARTIFACT, status=201).taking(*SENT).refusing(WRONG | GUESSED).by(*ITS_OWN),
+    ),
+    Endpoint(
+        "GET",
+        f"{JOB}/artifacts",
+        download,
+        open=True,
+        about=sends(Value("direct_download", FLAG, "nobody is sent elsewhere"))
+        .refusing({**WRONG, **GUESSED, 401: "the token is of no running job", 404: "the job left no archive"})
+        .by(*ITS_OWN),
+    ),
+    Endpoint(
+        "PUT",
+        JOB,
+        report,
+        open=True,
+        about=gives(JOB_SHAPE, headers=("Job-Status",)).taking(*STATE).refusing(WRONG | GUESSED).by(*ITS_OWN),
+    ),
 )

@@ -9,7 +9,9 @@ from aiohttp import web
 
 from server import forms, paging
 from server.access import Endpoint, principal, project
+from server.api.shapes import SECURE_FILE, SECURE_FILE_ANYWHERE
 from server.app_keys import OFFLOAD, SERVICES, SETTINGS
+from server.describing import FILE, WHEN, Value, gives, lists, removes, sends
 from server.downloads import whole_or_part
 from server.errors import json_answer
 from server.params import Check
@@ -146,13 +148,26 @@ async def remove(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+NARROWED = (Value("name", about="exactly this name"), Value("expires_before", WHEN, "files that expire before it"))
+CONTENT = (
+    Value("file", FILE, "the content", required=True),
+    Value("password", about="opens the file for this one reading; not stored"),
+)
+NAME = Value("name", about="unique in the project; may hold slashes", required=True)
 ENDPOINTS = (
-    Endpoint("GET", COLLECTION, index, job_token=True),
-    Endpoint("POST", COLLECTION, create, job_token=True, body_limit=_body_limit),
-    Endpoint("GET", ONE, show, job_token=True),
-    Endpoint("PUT", ONE, update, job_token=True, body_limit=_body_limit),
-    Endpoint("DELETE", ONE, remove, job_token=True),
-    Endpoint("GET", f"{ONE}/download", download, job_token=True),
-    Endpoint("POST", f"{ONE}/metadata", read_again, job_token=True),
-    Endpoint("GET", f"{API}/secure_files", everywhere, job_token=True),
+    Endpoint("GET", COLLECTION, index, job_token=True, about=lists(SECURE_FILE, *NARROWED)),
+    Endpoint(
+        "POST",
+        COLLECTION,
+        create,
+        job_token=True,
+        body_limit=_body_limit,
+        about=gives(SECURE_FILE, status=201).taking(NAME, *CONTENT),
+    ),
+    Endpoint("GET", ONE, show, job_token=True, about=gives(SECURE_FILE)),
+    Endpoint("PUT", ONE, update, job_token=True, body_limit=_body_limit, about=gives(SECURE_FILE).taking(*CONTENT)),
+    Endpoint("DELETE", ONE, remove, job_token=True, about=removes()),
+    Endpoint("GET", f"{ONE}/download", download, job_token=True, about=sends()),
+    Endpoint("POST", f"{ONE}/metadata", read_again, job_token=True, about=gives(SECURE_FILE).taking(CONTENT[1])),
+    Endpoint("GET", f"{API}/secure_files", everywhere, job_token=True, about=lists(SECURE_FILE_ANYWHERE, *NARROWED)),
 )

@@ -8,8 +8,10 @@ from aiohttp import web
 
 from server import forms, paging
 from server.access import Endpoint, principal
+from server.api.shapes import NEW_TOKEN, TOKEN
 from server.api.users import named_user, require_administrator
 from server.app_keys import OFFLOAD, SERVICES
+from server.describing import NUMBER, TEXT, WHEN, Value, gives, lists, many, maybe, removes
 from server.errors import json_answer
 from server.params import Check
 from server.urls import API
@@ -96,11 +98,27 @@ async def revoke(request: web.Request) -> web.Response:
 READ = ("read_api", "read_user")
 SELF = f"{API}/personal_access_tokens/self"
 ONE = f"{API}/personal_access_tokens/{{token_id:[^/]+}}"
+NEW = (
+    Value("name", required=True),
+    Value("scopes", many(TEXT), required=True),
+    Value("expires_at", maybe(WHEN), "from that day on it is expired; without it, never"),
+)
 ENDPOINTS = (
-    Endpoint("POST", f"{API}/users/{{user_id:[^/]+}}/personal_access_tokens", create),
-    Endpoint("GET", f"{API}/personal_access_tokens", index, scopes=READ),
-    Endpoint("GET", SELF, show, any_scope=True),
-    Endpoint("DELETE", SELF, revoke, any_scope=True),
-    Endpoint("GET", ONE, show, scopes=READ),
-    Endpoint("DELETE", ONE, revoke),
+    Endpoint(
+        "POST",
+        f"{API}/users/{{user_id:[^/]+}}/personal_access_tokens",
+        create,
+        about=gives(NEW_TOKEN, status=201).taking(*NEW),
+    ),
+    Endpoint(
+        "GET",
+        f"{API}/personal_access_tokens",
+        index,
+        scopes=READ,
+        about=lists(TOKEN, Value("user_id", NUMBER, "for administrators")),
+    ),
+    Endpoint("GET", SELF, show, any_scope=True, about=gives(TOKEN)),
+    Endpoint("DELETE", SELF, revoke, any_scope=True, about=removes()),
+    Endpoint("GET", ONE, show, scopes=READ, about=gives(TOKEN)),
+    Endpoint("DELETE", ONE, revoke, about=removes()),
 )

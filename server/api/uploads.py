@@ -8,7 +8,9 @@ from aiohttp import web
 
 from server import media, paging
 from server.access import Endpoint, principal, project
+from server.api.shapes import NEW_UPLOAD, UPLOAD
 from server.app_keys import OFFLOAD, SERVICES, SETTINGS
+from server.describing import FILE, PROBLEM, About, Answer, Value, gives, lists, removes, sends
 from server.downloads import OCTETS
 from server.errors import BadRequest, Refused, json_answer
 from server.sending import send
@@ -155,13 +157,20 @@ def _upload_id(request: web.Request) -> int:
     return number
 
 
+NEVER = About((Answer(403, "always", PROBLEM),)).without(404)
 ENDPOINTS = (
-    Endpoint("POST", COLLECTION, create, streams=True),
-    Endpoint("POST", f"{COLLECTION}/authorize", authorize, streams=True),
-    Endpoint("GET", COLLECTION, index, anonymous=True),
-    Endpoint("GET", BY_ID, by_id, anonymous=True),
-    Endpoint("DELETE", BY_ID, remove),
-    Endpoint("GET", BY_SECRET, by_secret, anonymous=True),
-    Endpoint("DELETE", BY_SECRET, remove_by_secret),
-    Endpoint("GET", LINK, link, anonymous=True),
+    Endpoint(
+        "POST",
+        COLLECTION,
+        create,
+        streams=True,
+        about=gives(NEW_UPLOAD, status=201).taking(Value("file", FILE, "the content", required=True)),
+    ),
+    Endpoint("POST", f"{COLLECTION}/authorize", authorize, streams=True, about=NEVER),
+    Endpoint("GET", COLLECTION, index, anonymous=True, about=lists(UPLOAD)),
+    Endpoint("GET", BY_ID, by_id, anonymous=True, about=sends()),
+    Endpoint("DELETE", BY_ID, remove, about=removes()),
+    Endpoint("GET", BY_SECRET, by_secret, anonymous=True, about=sends()),
+    Endpoint("DELETE", BY_SECRET, remove_by_secret, about=removes()),
+    Endpoint("GET", LINK, link, anonymous=True, about=sends(media="*/*")),
 )

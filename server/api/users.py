@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from server import forms, paging
 from server.access import Endpoint, principal
+from server.api.shapes import FULL_USER, USER
 from server.app_keys import OFFLOAD, SERVICES
+from server.describing import FLAG, Value, gives, lists
 from server.errors import json_answer
 from server.params import Check
 from server.urls import API, base_url
@@ -93,9 +95,25 @@ async def named_user(request: web.Request, part: str) -> User:
 
 
 READ = ("read_api", "read_user")
+NEW = (
+    *(Value(name, required=True) for name in ("username", "email", "name")),
+    Value("admin", FLAG),
+    Value("password", about="taken and dropped"),
+)
 ENDPOINTS = (
-    Endpoint("GET", f"{API}/user", current, scopes=READ),
-    Endpoint("GET", f"{API}/users", index, scopes=READ),
-    Endpoint("POST", f"{API}/users", create),
-    Endpoint("GET", f"{API}/users/{{user_id:[^/]+}}", show, scopes=READ),
+    Endpoint("GET", f"{API}/user", current, scopes=READ, about=gives(FULL_USER)),
+    Endpoint(
+        "GET",
+        f"{API}/users",
+        index,
+        scopes=READ,
+        about=lists(USER, Value("username", about="exactly this one"), Value("search", about="part of the username")),
+    ),
+    Endpoint(
+        "POST",
+        f"{API}/users",
+        create,
+        about=gives(FULL_USER, status=201).taking(*NEW).refusing({409: "the username or the email is taken"}),
+    ),
+    Endpoint("GET", f"{API}/users/{{user_id:[^/]+}}", show, scopes=READ, about=gives(USER)),
 )
