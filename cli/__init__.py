@@ -43,12 +43,16 @@ COMMANDS = (
     Command("artifacts", "tell what job artifacts there are, what becomes of each, and why", "cli.artifacts"),
     Command("inspect", "tell what the parsers see in a local file", "cli.inspect"),
     Command("parsers", "list the parsers there are, those of plugins among them", "cli.parsers"),
+    Command("completion", "print what makes a shell complete commands and options", "cli.completion"),
     Command("token", "make a personal access token", "cli.token"),
 )
 
 
-def parser(argv: list[str]) -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; only the command that is asked for is loaded."""
+def parser(argv: list[str] | None) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line.
+
+    Only the command that `argv` asks for is loaded, with `None` every one.
+    """
     top = argparse.ArgumentParser(
         prog="secure-files",
         description=ABOUT,
@@ -57,7 +61,7 @@ def parser(argv: list[str]) -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    asked = next((word for word in argv if not word.startswith("-")), "")
+    asked = next((word for word in argv or () if not word.startswith("-")), "")
     for command in COMMANDS:
         sub = commands.add_parser(
             command.name,
@@ -66,7 +70,7 @@ def parser(argv: list[str]) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,  # `--password hunter2` is not to be taken for --password-env
         )
-        if command.name == asked:
+        if argv is None or command.name == asked:
             module = import_module(command.module)
             module.register(sub)
             sub.set_defaults(run=module.run, exit_codes=getattr(module, "EXIT_CODES", ()))

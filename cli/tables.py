@@ -1,17 +1,35 @@
-"""Plain tables for a terminal."""
+"""Tables: as wide as they are for a program that reads them, as wide as the window for a person."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+# Words that a person should see at a glance; on a terminal alone.
+STYLES = {
+    **dict.fromkeys(("expired", "error", "failed", "damaged", "revoked"), "bold red"),
+    **dict.fromkeys(("expiring", "warning", "due", "locked"), "yellow"),
+    **dict.fromkeys(("valid", "told", "ok", "primary"), "green"),
+}
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
-    """Return columns as wide as their widest cell; those in `right` are aligned to the right."""
-    cells = [list(head), *([printable(cell) for cell in row] for row in rows)]
+    """Return columns; those in `right` are aligned to the right.
+
+    On a terminal they fit its width and words such as `expired` have a colour (unless NO_COLOR is set); elsewhere they
+    are as wide as their widest cell.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    return _fitted(head, cells, right) if sys.stdout.isatty() else _plain(head, cells, right)
+
+
+def _plain(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int]) -> str:
+    cells = [list(head), *(list(row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = []
     for row in cells:
@@ -21,6 +39,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[
         ]
         lines.append("  ".join(parts).rstrip())
     return "\n".join(lines)
+
+
+def _fitted(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int]) -> str:
+    # Imported here: a pipeline never needs it, and it takes as long as the rest of a command.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column, title in enumerate(head):
+        shown.add_column(title, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+    console = Console(width=shutil.get_terminal_size().columns, highlight=False)
+    with console.capture() as printed:
+        console.print(shown)
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())
 
 
 def as_json(value: object) -> str:
