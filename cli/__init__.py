@@ -44,6 +44,7 @@ COMMANDS = (
     Command("inspect", "tell what the parsers see in a local file", "cli.inspect"),
     Command("parsers", "list the parsers there are, those of plugins among them", "cli.parsers"),
     Command("completion", "print what makes a shell complete commands and options", "cli.completion"),
+    Command("keys", "list, rotate, re-wrap and retire the master keys", "cli.keys"),
     Command("token", "make a personal access token", "cli.token"),
 )
 

@@ -31,12 +31,12 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._clear()
 
-    def step(self, name: str) -> None:
-        """Count one more."""
-        self._done += 1
+    def step(self, name: str, count: int = 1) -> None:
+        """Count one more, or several."""
+        self._done += count
         if not self._shown:
             return
-        filled = BAR_WIDTH * self._done // max(self.total, 1)
+        filled = min(BAR_WIDTH * self._done // max(self.total, 1), BAR_WIDTH)
         bar = "#" * filled + "." * (BAR_WIDTH - filled)
         line = f"{self._doing} [{bar}] {self._done}/{self.total} {printable(name)}"
         width = shutil.get_terminal_size().columns - 1

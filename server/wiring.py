@@ -23,6 +23,8 @@ from vault.pipelines import Pipelines
 from vault.projects import Projects
 from vault.repositories import Repositories
 from vault.retention import Retention
+from vault.rewrapping import Rewrapping
+from vault.rotation import Rotation
 from vault.secure_files import SecureFiles
 from vault.storage import SealedStorage
 from vault.tokens import Tokens
@@ -42,7 +44,10 @@ class Services:
 
     database: Database
     blobs: BlobStore
+    keyring: Keyring
     storage: SealedStorage
+    rotation: Rotation
+    rewrapping: Rewrapping
     parsers: Pool
     tokens: Tokens
     people: People
@@ -77,6 +82,7 @@ class Services:
         """Return what has to be done again and again while serving: each quick, safe beside requests and processes."""
         return (
             self.storage.remove_noted,
+            self.storage.uses.chore,
             self.secure_files.read_queued,
             self.tokens.remember_use,
             self.retention.sweep,
@@ -180,7 +186,10 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: B
     return Services(
         database=database,
         blobs=blobs,
+        keyring=keyring,
         storage=storage,
+        rotation=Rotation(database, keyring, storage.uses),
+        rewrapping=Rewrapping(database, storage, keyring),
         parsers=parsers,
         tokens=tokens,
         people=People(database),

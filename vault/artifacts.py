@@ -16,6 +16,7 @@ from vault.contents import Content
 from vault.durations import duration
 from vault.errors import Conflict, Forbidden, NotFound
 from vault.models import Role
+from vault.storage import Owner
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -128,7 +129,8 @@ class Artifacts:
 
     def content(self, artifact: Artifact) -> Content:
         """Return the way to an artifact's bytes."""
-        return Content(self._storage, artifact.blob_id, artifact.size, artifact.checksum)
+        owner = Owner(f"artifact {artifact.id}", FAMILY, artifact.project_id, artifact.size, artifact.checksum)
+        return Content(self._storage, artifact.blob_id, owner, artifact.id)
 
     # Keeping and giving up
 

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vault.errors import BlobMissing
+from vault.errors import BlobMissing, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vault.crypto.streaming import OpeningReader
-    from vault.storage import SealedStorage
+    from vault.models import Blob
+    from vault.storage import Owner, SealedStorage
 
 WHOLE_LIMIT = 16 * 1024 * 1024
 """Up to this many bytes are opened before the first is handed on, so that damage is an error and no half answer."""
@@ -20,22 +21,32 @@ WHOLE_LIMIT = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of one object, `size` of them, whose `tag` is another wherever a byte is.
+    """The bytes of the object `blob_id`, which the row `row_id` of `owner` has.
 
     Making one opens nothing. Any range can be had.
     """
 
     storage: SealedStorage
     blob_id: str
-    size: int
-    tag: str
+    owner: Owner
+    row_id: int
     ranges = True
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self.owner.size
+
+    @property
+    def tag(self) -> str:
+        """A text that is another wherever a byte is."""
+        return self.owner.checksum
 
     def read(self, start: int, stop: int) -> bytes | bytearray:
         """Return the bytes from `start` up to `stop`, verified. Raises `Damaged`, `UnknownKey`, `NotFound`."""
         with self._unless_deleted():
             if (start, stop) == (0, self.size):
-                return self.storage.read(self.storage.envelope(self.blob_id))
+                return self.storage.read(self._envelope())
             return b"".join(self._reader().pieces(start, stop))
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes | bytearray]:
@@ -51,7 +62,18 @@ class Content:
             return self._reader()
 
     def _reader(self) -> OpeningReader:
-        return self.storage.open(self.storage.envelope(self.blob_id))
+        return self.storage.open(self._envelope())
+
+    def _envelope(self) -> Blob:
+        """Return the envelope of the object, or of the one that its content was sealed anew in since the look."""
+        try:
+            blob = self.storage.envelope(self.blob_id)
+        except NotFound:
+            present = self.storage.object_of(self.owner.family, self.row_id)
+            if present == self.blob_id:
+                raise
+            blob = self.storage.envelope(present)
+        return self.owner.claim(blob)
 
     @contextmanager
     def _unless_deleted(self) -> Iterator[None]:
@@ -59,5 +81,5 @@ class Content:
         try:
             yield
         except BlobMissing:
-            self.storage.envelope(self.blob_id)
+            self._envelope()
             raise

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vault import clock
 from vault.catalog import access as sql
+from vault.catalog import master_keys as keys_sql
 from vault.errors import BadKeyring, UnknownKey
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def _value(database: Database, name: str) -> str | None:
 
 def needed_keys(database: Database) -> dict[str, str]:
     """Return the check value of each master key that the catalog has been used with, by key id."""
-    return {row["id"]: row["key_check"] for row in database.query(sql.MASTER_KEYS)}
+    return {row["id"]: row["key_check"] for row in database.query(keys_sql.MASTER_KEYS)}
 
 
 def needs(database: Database) -> str:
@@ -50,7 +51,7 @@ def claim(database: Database, keyring: Keyring, data: str, source: str) -> None:
         )
     checks = keyring.checks()
     for key, check in needed_keys(database).items():
-        if checks.get(key) != check:
+        if key not in checks or check not in (checks[key], ""):
             raise UnknownKey(
                 f'the data in {data} needs the key "{key}" (check {check}), which is not in {source}; '
                 "restore the keyring from your backup",
@@ -61,13 +62,18 @@ def claim(database: Database, keyring: Keyring, data: str, source: str) -> None:
             f"the tokens in {data} were made with another pepper than that of {source}: none of them would be good; "
             "restore the keyring from your backup"
         )
-    if instance is None or keyring.primary not in needed_keys(database):
+    if instance is None or needed_keys(database).get(keyring.primary, "") == "":
         database.write(lambda tx: _remember(tx, keyring, first=instance is None))
+
+
+def note(tx: Transaction, key_id: str, check: str) -> None:
+    """Remember that the catalog needs a master key: before the first row names it."""
+    tx.query(keys_sql.ADD_MASTER_KEY, id=key_id, key_check=check, now=clock.now())
+    tx.query(keys_sql.FILL_IN_CHECK, id=key_id, key_check=check, now=clock.now())
 
 
 def _remember(tx: Transaction, keyring: Keyring, *, first: bool) -> None:
     if first:
         tx.query(sql.SET_INSTANCE_VALUE, name=INSTANCE, value=keyring.instance)
         tx.query(sql.SET_INSTANCE_VALUE, name=PEPPER, value=keyring.pepper_check)
-    for key, check in keyring.checks().items():
-        tx.query(sql.ADD_MASTER_KEY, id=key, key_check=check, now=clock.now())
+    note(tx, keyring.primary, keyring.checks()[keyring.primary])

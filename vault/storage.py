@@ -11,16 +11,18 @@ import hashlib
 import secrets
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from vault import clock
 from vault.catalog import blobs as sql
 from vault.crypto.envelope import STREAM, BlobIdentity, commitment, require_commitment
-from vault.crypto.keyring import WrappedKey
+from vault.crypto.keyring import WrappedKey, new_data_key
 from vault.crypto.layout import SEGMENT_SIZE, sealed_size
 from vault.crypto.streaming import OpeningReader, SealingWriter, open_bytes, seal_bytes
-from vault.errors import BlobMissing, Damaged, NotFound, Tampered, Truncated, Unavailable, UnknownKey
+from vault.errors import BlobMissing, Conflict, Damaged, NotFound, Tampered, Truncated, Unavailable, UnknownKey
+from vault.key_uses import KeyUses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,11 +93,12 @@ class SealedStorage:
         self._keyring = keyring
         self._blobs = blobs
         self._db = database
+        self.uses = KeyUses(database, keyring)
 
     def writer(self, family: str, project_id: int) -> BlobWriter:
         """Return a writer for one new object; use it in a `with` block and call `finish` at the end."""
         identity = BlobIdentity(self._keyring.instance, secrets.token_hex(16), family, project_id)
-        return BlobWriter(self._keyring, self._blobs, identity)
+        return BlobWriter(self.uses, self._blobs, identity)
 
     def put(self, family: str, project_id: int, data: bytes | bytearray | memoryview) -> SealedBlob:
         """Seal `data` and make it durable. Raises `StorageFull`, `Unavailable`, `BadKeyring`: then nothing is kept."""
@@ -103,31 +106,40 @@ class SealedStorage:
             writer.write(data)
             return writer.finish()
 
-    @staticmethod
-    def insert(tx: Transaction, blob: SealedBlob) -> None:
-        """Add the envelope of a durable object, in the transaction that adds what refers to it."""
-        tx.query(
-            sql.ADD_BLOB,
-            id=blob.id,
-            family=blob.identity.family,
-            project=blob.identity.project_id,
-            size=blob.size,
-            sha256=blob.checksum,
-            alg=blob.identity.alg,
-            kek_id=blob.key.kek_id,
-            wrapped=blob.key.blob,
-            commitment=blob.commitment,
-            sealed=blob.sealed,
-            now=clock.now(),
-        )
+    def insert(self, tx: Transaction, blob: SealedBlob) -> None:
+        """Add the envelope of a durable object, in the transaction that adds what refers to it.
+
+        Raises `Unavailable` when its master key was retired meanwhile.
+        """
+        try:
+            tx.query(
+                sql.ADD_BLOB,
+                id=blob.id,
+                family=blob.identity.family,
+                project=blob.identity.project_id,
+                size=blob.size,
+                sha256=blob.checksum,
+                alg=blob.identity.alg,
+                kek_id=blob.key.kek_id,
+                wrapped=blob.key.blob,
+                commitment=blob.commitment,
+                sealed=blob.sealed,
+                now=clock.now(),
+            )
+        except Conflict as error:
+            self.uses.forget(blob.key.kek_id)
+            raise Unavailable(f'the master key "{blob.key.kek_id}" was retired meanwhile; try again') from error
 
     @staticmethod
-    def discard(tx: Transaction, blob_id: str) -> None:
-        """Erase an object's wrapped key and note its bytes for removal; from the commit on nobody can open it."""
+    def discard(tx: Transaction, blob_id: str, *, after: timedelta = timedelta()) -> None:
+        """Erase an object's wrapped key and note its bytes for removal; from the commit on nobody can open it.
+
+        Who reads it already can go on until the bytes are removed: at once, or `after` some time.
+        """
         tx.frees_room()
         rows = tx.query(sql.DELETE_BLOB, id=blob_id)
         if rows and rows[0]["stored"]:
-            tx.query(sql.NOTE_REMOVAL, id=blob_id, now=clock.now())
+            tx.query(sql.NOTE_REMOVAL, id=blob_id, now=clock.stamp(datetime.now(UTC) + after))
 
     def abandon(self, blob: SealedBlob) -> None:
         """Remove a durable object whose transaction did not happen; one that cannot be removed is left to the sweep."""
@@ -142,12 +154,19 @@ class SealedStorage:
             raise NotFound
         return sql.blob(rows[0])
 
+    def object_of(self, family: str, row_id: int) -> str:
+        """Return the id of the object that a family's row has by now. Raises `NotFound`."""
+        rows = self._db.query(sql.OBJECT_OF[family], id=row_id)
+        if not rows:
+            raise NotFound
+        return str(rows[0]["blob_id"])
+
     def read(self, blob: Blob) -> bytes | bytearray:
         """Return the whole plaintext, every byte of it verified. Raises `Damaged`, `UnknownKey`."""
         if blob.sealed is None and sealed_size(blob.size) > self._blobs.read_size:
             return self.open(blob).read_all()
         with _naming(blob):
-            aad, key = self._unwrap(blob)
+            aad, _, key = self._unwrap(blob)
             return open_bytes(key, aad, self._sealed(blob))
 
     def _sealed(self, blob: Blob) -> bytes:
@@ -166,14 +185,23 @@ class SealedStorage:
         Raises `Damaged`, now or when it is read, and `UnknownKey`.
         """
         with _naming(blob):
-            aad, key = self._unwrap(blob)
+            aad, _, key = self._unwrap(blob)
             reader = _BlobReader(self._blobs, blob, key, aad)
             if reader.size != blob.size:
                 raise Truncated(f"{reader.size} bytes are stored where {blob.size} were")
         return reader
 
-    def _unwrap(self, blob: Blob) -> tuple[bytes, bytes]:
-        """Return the associated data of the object's stream, and its key."""
+    def rewrapped(self, blob: Blob) -> WrappedKey:
+        """Return an object's data key under the present primary key; its body plays no part.
+
+        Raises `Damaged`, `UnknownKey`: what does not fit its row and its commitment is not wrapped anew.
+        """
+        with _naming(blob):
+            _, aad, key = self._unwrap(blob)
+        return self.uses.wrap(key, aad)
+
+    def _unwrap(self, blob: Blob) -> tuple[bytes, bytes, bytes]:
+        """Return the associated data of the object's stream and of its wrapped key, and the key."""
         if blob.alg != STREAM:
             raise Tampered(f"it is said to be sealed by an unknown algorithm {blob.alg}")
         identity = BlobIdentity(self._keyring.instance, blob.id, blob.family, blob.project_id)
@@ -183,14 +211,14 @@ class SealedStorage:
             raise Tampered("its row was changed to hold what no row can") from error
         key = self._keyring.unwrap(WrappedKey(blob.kek_id, blob.wrapped), aad)
         require_commitment(key, aad, blob.commitment)
-        return stream_aad, key
+        return stream_aad, aad, key
 
     def remove_noted(self) -> int:
         """Remove the bytes of discarded objects and return how many. Safe beside requests and other processes.
 
         Raises `Unavailable` when the store refuses one; the others are removed all the same.
         """
-        noted = [row["blob_id"] for row in self._db.query(sql.REMOVALS, limit=REMOVALS_AT_ONCE)]
+        noted = [row["blob_id"] for row in self._db.query(sql.REMOVALS, now=clock.now(), limit=REMOVALS_AT_ONCE)]
         removed, refusal = self._removed(noted)
         if removed:
             self._db.write(lambda tx: [tx.query(sql.REMOVED, id=blob_id) for blob_id in removed])
@@ -228,11 +256,11 @@ class SealedStorage:
 class BlobWriter:
     """Takes the plaintext of one object in pieces; up to 64 KiB it stays in memory and goes into the catalog row."""
 
-    def __init__(self, keyring: Keyring, blobs: BlobStore, identity: BlobIdentity) -> None:
-        self._keyring = keyring
+    def __init__(self, keys: KeyUses, blobs: BlobStore, identity: BlobIdentity) -> None:
+        self._keys = keys
         self._blobs = blobs
         self._identity = identity
-        self._data_key = keyring.new_data_key()
+        self._data_key = new_data_key()
         self._hash = hashlib.sha256()
         self._size = 0
         self._small = bytearray()
@@ -277,7 +305,7 @@ class BlobWriter:
         else:
             self._sealing.finish()
         # Before the bytes are durable: when the keyring is gone, the store drops what it was given.
-        wrapped = self._keyring.wrap(self._data_key, aad)
+        wrapped = self._keys.wrap(self._data_key, aad)
         self._sealing = None
         self._stack.close()
         return SealedBlob(self._identity, self._size, digest, wrapped, commitment(self._data_key, aad), sealed)

@@ -12,6 +12,7 @@ from vault.catalog import uploads as sql
 from vault.contents import Content
 from vault.errors import NotFound
 from vault.models import Listing
+from vault.storage import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +94,8 @@ class Uploads:
 
     def content(self, upload: Upload) -> Content:
         """Return the way to an upload's bytes."""
-        return Content(self._storage, upload.blob_id, upload.size, upload.checksum)
+        owner = Owner(f"upload {upload.id}", FAMILY, upload.project_id, upload.size, upload.checksum)
+        return Content(self._storage, upload.blob_id, owner, upload.id)
 
     def remove(self, project_id: int, upload_id: int) -> None:
         """Delete an upload; its key is erased in the same transaction. Raises `NotFound`."""

@@ -263,6 +263,7 @@ class TestBinding:
 
     def test_a_key_that_the_keyring_lacks_is_asked_for_by_its_id(self, core: Core) -> None:
         blob = core.keep(b"content")
+        core.sql("INSERT INTO master_keys (id, \"check\", created_at) VALUES ('k7', '', '')")
         core.sql("UPDATE blobs SET kek_id = 'k7' WHERE id = :id", id=blob.id)
 
         with pytest.raises(UnknownKey, match='"k7" is not in the keyring; restore') as raised:

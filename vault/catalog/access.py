@@ -6,9 +6,6 @@ from __future__ import annotations
 
 INSTANCE_VALUE = "SELECT value FROM instance WHERE name = :name"
 SET_INSTANCE_VALUE = "INSERT INTO instance (name, value) VALUES (:name, :value)"
-MASTER_KEYS = 'SELECT id, "check" AS key_check FROM master_keys'
-ADD_MASTER_KEY = """INSERT INTO master_keys (id, "check", created_at) VALUES (:id, :key_check, :now)
-    ON CONFLICT (id) DO NOTHING"""
 
 # Users ----------------------------------------------------------------------------------------------------------------
 

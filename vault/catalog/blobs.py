@@ -11,16 +11,20 @@ if TYPE_CHECKING:
 
 BLOB = "SELECT * FROM blobs WHERE id = :id"
 ANY_BLOB = "SELECT id FROM blobs LIMIT 1"
+OBJECT_OF = {
+    family: f"SELECT blob_id FROM {family} WHERE id = :id"  # noqa: S608 - made of constants
+    for family in ("secure_files", "uploads", "artifacts")
+}
 STORED_BLOB_IDS = "SELECT id FROM blobs WHERE sealed IS NULL"
 ADD_BLOB = """INSERT INTO blobs
-    (id, family, project_id, size, sha256, alg, kek_id, wrapped, commitment, sealed, created_at)
-    VALUES (:id, :family, :project, :size, :sha256, :alg, :kek_id, :wrapped, :commitment, :sealed, :now)"""
+    (id, family, project_id, size, sha256, alg, kek_id, first_kek_id, wrapped, commitment, sealed, created_at)
+    VALUES (:id, :family, :project, :size, :sha256, :alg, :kek_id, :kek_id, :wrapped, :commitment, :sealed, :now)"""
 # The wrapped key goes with the row: from the commit on nobody can open the object.
 DELETE_BLOB = "DELETE FROM blobs WHERE id = :id RETURNING sealed IS NULL AS stored"
 NOTE_REMOVAL = "INSERT INTO removals (blob_id, noted_at) VALUES (:id, :now)"
-REMOVALS = "SELECT blob_id FROM removals ORDER BY blob_id LIMIT :limit"
+# What is noted for later waits for those who still read it.
+REMOVALS = "SELECT blob_id FROM removals WHERE noted_at <= :now ORDER BY blob_id LIMIT :limit"
 REMOVED = "DELETE FROM removals WHERE blob_id = :id"
-KEYS_IN_USE = "SELECT kek_id, COUNT(*) AS n FROM blobs GROUP BY kek_id"
 
 
 def blob(row: Row) -> Blob:
@@ -33,7 +37,7 @@ def blob(row: Row) -> Blob:
         size=row["size"],
         sha256=row["sha256"],
         alg=row["alg"],
-        kek_id=row["kek_id"],
+        kek_id=row["kek_id"] or "",
         wrapped=bytes(row["wrapped"]),
         commitment=bytes(row["commitment"]),
         sealed=None if sealed is None else bytes(sealed),

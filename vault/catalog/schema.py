@@ -139,4 +139,20 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX notices_state ON notices(state, try_at) WHERE state <> 'told'",
         ),
     ),
+    Migration(
+        "0005_master_keys",
+        (
+            # The key that wraps a data key now, and the one it was first wrapped with: who ever held that one may know
+            # it. A row keeps its master key from being retired.
+            "ALTER TABLE blobs RENAME COLUMN kek_id TO first_kek_id",
+            "ALTER TABLE blobs ADD COLUMN kek_id TEXT REFERENCES master_keys(id)",
+            # A key that rows name and nobody noted; the next start fills in its check.
+            """INSERT INTO master_keys (id, "check", created_at) SELECT DISTINCT first_kek_id, '', '' FROM blobs
+                WHERE first_kek_id NOT IN (SELECT id FROM master_keys)""",
+            "UPDATE blobs SET kek_id = first_kek_id",
+            "DROP INDEX blobs_kek",
+            "CREATE INDEX blobs_kek ON blobs(kek_id, id)",
+            "ALTER TABLE master_keys ADD COLUMN uses {INT} NOT NULL DEFAULT 0",
+        ),
+    ),
 )

@@ -26,6 +26,11 @@ class WrappedKey:
     blob: bytes
 
 
+def new_data_key() -> bytes:
+    """Return 32 random bytes: the key of one blob, used once."""
+    return os.urandom(KEY_SIZE)
+
+
 class Keyring:
     """Wraps and unwraps data keys: the primary master key wraps, all of them unwrap. Safe to share between threads.
 
@@ -92,6 +97,16 @@ class Keyring:
         return tuple(self._keys.keys.values())
 
     @property
+    def changeable(self) -> bool:
+        """Whether keys can be added and removed here: they lie in a file that is ours to replace."""
+        return self._file is not None
+
+    @property
+    def place(self) -> str:
+        """Where the keys are kept, for who reads a list."""
+        return str(self._file.path) if self._file else "a setting"
+
+    @property
     def pepper_check(self) -> str:
         """A fingerprint of what `derive` derives from: another one makes every stored token digest useless."""
         return fingerprint(self._keys.effective_pepper())
@@ -99,10 +114,6 @@ class Keyring:
     def checks(self) -> dict[str, str]:
         """Return the fingerprint of each key by id, for comparing with those the catalog remembers."""
         return {key.id: key.check for key in self.keys}
-
-    def new_data_key(self) -> bytes:
-        """Return 32 random bytes: the key of one blob, used once."""
-        return os.urandom(KEY_SIZE)
 
     def wrap(self, data_key: bytes, aad: bytes) -> WrappedKey:
         """Wrap a data key with the primary key; `aad` is needed again to unwrap it.
@@ -130,13 +141,23 @@ class Keyring:
         """Return a key of 32 bytes for another purpose, such as token digests. Rotation does not change it."""
         return hkdf(self._keys.effective_pepper(), b"secure-files/v1/derive/" + purpose.encode())
 
-    def rotate(self) -> str:
+    def rotate(self, instead_of: str | None = None) -> str:
         """Add a key to the file, make it the primary one and return its id; the others only unwrap from now on.
 
-        Raises `BadKeyring` for a keyring that is not in a file, or when the file cannot be written.
+        With `instead_of`, only while that is the primary key: somebody else may have rotated. Raises `BadKeyring` for
+        a keyring that is not in a file, or when the file cannot be written.
         """
-        self._change(lambda keys: keys.rotated(clock.now()))
+        self._change(lambda keys: keys.rotated(clock.now()) if instead_of in (None, keys.primary) else keys)
         return self.primary
+
+    def rotated_copy(self, path: Path) -> str:
+        """Write these keys and a new primary one into a new private file, and return its id; this keyring stays.
+
+        Raises `BadKeyring` when there is a file already, or it cannot be written.
+        """
+        keys = self._followed().rotated(clock.now())
+        KeyFile(path).create(keys)
+        return keys.primary
 
     def retire(self, key_id: str) -> None:
         """Remove a key from the file for good; whether anything still needs it is for the caller to know.
@@ -147,7 +168,10 @@ class Keyring:
 
     def _change(self, change: Callable[[MasterKeys], MasterKeys]) -> None:
         if self._file is None:
-            raise BadKeyring("this keyring comes from a setting, not from a file: change it where it is kept")
+            raise BadKeyring(
+                "this keyring comes from a setting, not from a file: change it where it is kept; "
+                "`secure-files keys rotate --output FILE` writes one with a new key"
+            )
         self._state = (self._file.change(change), ())
 
     def _followed(self) -> MasterKeys:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vault.crypto.envelope import BlobIdentity, commitment, require_commitment
-from vault.crypto.keyring import Keyring, WrappedKey
+from vault.crypto.keyring import Keyring, WrappedKey, new_data_key
 from vault.crypto.layout import SEGMENT_SIZE, Layout
 from vault.crypto.masterkeys import MasterKeys
 from vault.crypto.streaming import open_bytes, seal_bytes
@@ -134,7 +134,7 @@ KEYRING = Keyring(MasterKeys.new("2026-01-02T03:04:05.678Z"))
 def stored(blob_id: int, family: str, project_id: int, plain: bytes) -> Row:
     """Seal as the vault does: the stream first, then the wrap, which binds its size and checksum."""
     identity = BlobIdentity(KEYRING.instance, blob_id.to_bytes(16, "big").hex(), family, project_id)
-    data_key, checksum = KEYRING.new_data_key(), hashlib.sha256(plain).hexdigest()
+    data_key, checksum = new_data_key(), hashlib.sha256(plain).hexdigest()
     wrap_aad = identity.wrap_aad(len(plain), checksum)
     return Row(
         identity,
