@@ -15,6 +15,7 @@ from server.app import make_app
 from server.serving import Runner
 from server.settings import Settings
 from server.wiring import Services, open_services
+from tests.conforming import problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,11 @@ class Client:
         # requests would normalise dots and escapes: the path goes out as the test wrote it.
         _, mark, query = (prepared.url or "").partition("?")
         prepared.url = self.url + prefix + path + (("&" if "?" in path else "?") + query if mark else "")
-        return Answer(self._session.send(prepared, timeout=60, allow_redirects=False))
+        answer = Answer(self._session.send(prepared, timeout=60, allow_redirects=False))
+        kind = answer.headers.get("Content-Type", "")
+        wrong = problem(method, prefix + path, answer.status, kind, answer.body)
+        assert wrong is None, f"{wrong} (CONTRIBUTING.md, Adding a route)"
+        return answer
 
     def get(self, path: str, **kwargs: Any) -> Answer:
         return self("GET", path, **kwargs)
