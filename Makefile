@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench docs lock clean
 .DEFAULT_GOAL := test
 
 # Plain pip from the locked hashes: no compiler, no other tool. `--no-deps`
@@ -38,6 +38,10 @@ lint: $(VENV)/.ready-dev  ## style and types
 
 bench: $(VENV)/.ready-dev  ## the vault against two floors, in one run
 	$(BIN)/python -m benchmarks.run --rounds $(or $(ROUNDS),1)
+
+docs: $(VENV)/.ready-dev  ## the documents as a site, in dist/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "The site is in dist/site; open dist/site/index.html"
 
 lock:  ## renew the three locks (needs uv)
 	$(LOCK) --upgrade --group dev --all-extras --output-file requirements-dev.txt
