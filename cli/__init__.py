@@ -41,6 +41,7 @@ COMMANDS = (
     Command("push", "upload files into a project", "cli.push"),
     Command("import", "bring a project's secure files over from a GitLab or another vault", "cli.import_files"),
     Command("artifacts", "tell what job artifacts there are, what becomes of each, and why", "cli.artifacts"),
+    Command("verify", "look at all that is stored, and say what is damaged", "cli.verify"),
     Command("inspect", "tell what the parsers see in a local file", "cli.inspect"),
     Command("parsers", "list the parsers there are, those of plugins among them", "cli.parsers"),
     Command("completion", "print what makes a shell complete commands and options", "cli.completion"),

@@ -31,6 +31,10 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._clear()
 
+    def begin(self, doing: str, total: int) -> None:
+        """Count anew, for another part of the work."""
+        self._doing, self._done, self.total = doing, 0, total
+
     def step(self, name: str, count: int = 1) -> None:
         """Count one more, or several."""
         self._done += count

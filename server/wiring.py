@@ -16,6 +16,10 @@ from vault.catalog import open_catalog
 from vault.crypto.keyring import Keyring
 from vault.durations import duration
 from vault.errors import BadKeyring, Invalid, Unavailable, UnknownKey, VaultError
+from vault.maintenance.belonging import Keys, Objects, Rows
+from vault.maintenance.files import Files
+from vault.maintenance.repositories import GitRepositories
+from vault.maintenance.verifying import Verification
 from vault.models import Limits
 from vault.notices import Notices
 from vault.people import People
@@ -60,6 +64,7 @@ class Services:
     artifacts: Artifacts
     retention: Retention
     notices: Notices
+    verification: Verification
 
     @property
     def reads_are_quick(self) -> bool:
@@ -202,4 +207,13 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: B
         artifacts=artifacts,
         retention=Retention(database, storage),
         notices=Notices(database),
+        verification=Verification(
+            (
+                Keys(database, keyring),
+                Rows(database),
+                Files(database, storage),
+                Objects(database, blobs),
+                GitRepositories(database, repositories.store),
+            )
+        ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING
@@ -226,6 +227,12 @@ class BlobStoreSuite:
         listed = list(store.ids())
         assert set(listed) == written
         assert len(listed) == 40
+
+    def test_ids_may_be_asked_for_of_old_objects_alone(self, store):
+        blob_id = put(store, b"x")
+        assert list(store.ids(older_than=3600.0)) == []
+        time.sleep(1.1)
+        assert list(store.ids(older_than=1.0)) == list(store.ids()) == [blob_id]
 
     def test_objects_may_be_deleted_while_they_are_listed(self, store):
         for _ in range(20):

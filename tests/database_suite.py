@@ -378,6 +378,10 @@ class DatabaseSuite:
             database.migrate(TEST_TABLES)
         assert names(database) == ["kept"]
 
+    def test_a_database_that_is_whole_has_no_faults(self, database):
+        add(database, "a")
+        assert database.faults() == []
+
     def test_a_closed_database_is_unavailable(self, database):
         add(database, "a")
         names(database)
@@ -387,6 +391,7 @@ class DatabaseSuite:
             lambda: database.write(lambda tx: None),
             lambda: database.submit(lambda tx: None),
             database.migrate,
+            database.faults,
         ):
             with pytest.raises(Unavailable, match="closed"):
                 ask()

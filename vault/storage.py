@@ -8,6 +8,7 @@ delete erases the wrapped key in the caller's transaction and notes the object, 
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from vault import clock
 from vault.catalog import blobs as sql
+from vault.catalog import care
 from vault.crypto.envelope import STREAM, BlobIdentity, commitment, require_commitment
 from vault.crypto.keyring import WrappedKey, new_data_key
 from vault.crypto.layout import SEGMENT_SIZE, sealed_size
@@ -33,8 +35,12 @@ if TYPE_CHECKING:
     from vault.crypto.keyring import Keyring
     from vault.models import Blob
 
+log = logging.getLogger("secure_files.storage")
+
 INLINE_LIMIT = 64 * 1024
 REMOVALS_AT_ONCE = 200
+LEFT_BY_A_CRASH = 500
+"""More uploads than were ever under way at one time, and objects that a delete could not remove any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +213,7 @@ class SealedStorage:
         identity = BlobIdentity(self._keyring.instance, blob.id, blob.family, blob.project_id)
         try:
             stream_aad, aad = identity.aad(), identity.wrap_aad(blob.size, blob.sha256)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, TypeError, AttributeError) as error:
             raise Tampered("its row was changed to hold what no row can") from error
         key = self._keyring.unwrap(WrappedKey(blob.kek_id, blob.wrapped), aad)
         require_commitment(key, aad, blob.commitment)
@@ -216,7 +222,8 @@ class SealedStorage:
     def remove_noted(self) -> int:
         """Remove the bytes of discarded objects and return how many. Safe beside requests and other processes.
 
-        Raises `Unavailable` when the store refuses one; the others are removed all the same.
+        While a backup is under way they stay: its copy of the catalog may name them. Raises `Unavailable` when the
+        store refuses one; the others are removed all the same.
         """
         noted = [row["blob_id"] for row in self._db.query(sql.REMOVALS, now=clock.now(), limit=REMOVALS_AT_ONCE)]
         removed, refusal = self._removed(noted)
@@ -241,15 +248,22 @@ class SealedStorage:
     def sweep(self) -> int:
         """Remove what a crash left and return how many objects that were.
 
-        Only while nothing writes to this store: an object whose transaction is under way has no row yet either. Beside
-        a catalog that knows of no object nothing whole is removed: it may stand in for one that is to be restored.
+        Only while nothing writes to this store: an object whose transaction is under way has no row yet either. What
+        was whole stays where it may still be wanted, and is left to `Orphans`: while a backup is under way, beside a
+        catalog that knows of no object, and where there are more than a crash can leave. An older catalog was put
+        back then, and the one that names them may follow.
         """
         swept = self._blobs.sweep_unfinished()
         with suppress(Unavailable):  # one that the store does not let go of delays no start
             while self.remove_noted():
                 pass
         known = {row["id"] for row in self._db.query(sql.STORED_BLOB_IDS)}
-        orphans = (blob_id for blob_id in self._blobs.ids() if known and blob_id not in known)
+        if not known or self._db.query(care.LEASE, name=care.BACKUP, now=clock.now()):
+            return swept
+        orphans = [blob_id for blob_id in self._blobs.ids() if blob_id not in known]
+        if len(orphans) > LEFT_BY_A_CRASH:
+            log.warning("%s objects in the store have no row, more than a crash leaves: they stay", len(orphans))
+            return swept
         return swept + len(self._removed(orphans)[0])
 
 

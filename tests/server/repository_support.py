@@ -27,7 +27,7 @@ class Repository:
     @property
     def folder(self) -> Path:
         """Where it lies."""
-        found = self.vault.services.repositories._store.folder(self.id)
+        found = self.vault.services.repositories.store.folder(self.id)
         assert found is not None
         return found
 

@@ -80,8 +80,11 @@ class BlobStore(Protocol):
         A crash may bring it back: an orphan like any other, and its key is gone.
         """
 
-    def ids(self) -> Iterator[str]:
-        """Yield the id of every visible object, in no order."""
+    def ids(self, older_than: float = 0.0) -> Iterator[str]:
+        """Yield the id of every visible object, in no order; of those only that the store has had for so many seconds.
+
+        The age is by the store's own clock, whatever this machine's says: a store that runs apart has another.
+        """
 
     def sweep_unfinished(self) -> int:
         """Remove what killed writers left behind and return how many pieces that were; 0 where the store cannot tell.

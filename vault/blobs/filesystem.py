@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,12 +89,23 @@ class FilesystemBlobs:
         except OSError as error:
             raise _failure("delete a blob", error) from error
 
-    def ids(self) -> Iterator[str]:
+    def ids(self, older_than: float = 0.0) -> Iterator[str]:
         """List one subfolder after the other: objects that come and go meanwhile may or may not be among them."""
+        latest = self._clock() - older_than if older_than else None
         for bucket in _BUCKETS:
-            with _reported("list the blobs"):
-                names = [entry.name for entry in (self._folder / bucket).iterdir()]
+            with _reported("list the blobs"), os.scandir(self._folder / bucket) as entries:
+                names = [entry.name for entry in entries if latest is None or _is_older(entry, latest)]
             yield from (name for name in names if is_blob_id(name) and name.startswith(bucket))
+
+    def _clock(self) -> float:
+        """Return the time by the disk's clock, which over a network is another machine's: that of a new file."""
+        probe = self._folder / _TMP / f"clock-{secrets.token_hex(8)}"
+        with _reported("tell the time"):
+            try:
+                probe.touch(0o600)
+                return probe.stat().st_mtime
+            finally:
+                probe.unlink(missing_ok=True)
 
     def sweep_unfinished(self) -> int:
         """Empty the folder of unfinished files."""
@@ -221,6 +233,14 @@ def _reported(action: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _failure(action, error) from error
+
+
+def _is_older(entry: os.DirEntry[str], latest: float) -> bool:
+    """Tell whether a file was finished by then; one that has gone meanwhile was not."""
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime <= latest
+    except FileNotFoundError:
+        return False
 
 
 def _failure(action: str, error: OSError) -> Unavailable:

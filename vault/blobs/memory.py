@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ class MemoryBlobs:
 
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
+        self._since: dict[str, float] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -32,6 +34,7 @@ class MemoryBlobs:
         with self._lock:
             if blob_id in self._objects:
                 raise Conflict(f"blob {blob_id} exists already")
+            self._since[blob_id] = time.monotonic()
             self._objects[blob_id] = collected.finish()
 
     def read_at(self, blob_id: str, offset: int, length: int) -> bytes:
@@ -47,9 +50,10 @@ class MemoryBlobs:
         """Forget the object."""
         self._objects.pop(checked_id(blob_id), None)
 
-    def ids(self) -> Iterator[str]:
+    def ids(self, older_than: float = 0.0) -> Iterator[str]:
         """Yield the ids there were when the first one was asked for."""
-        yield from list(self._objects)
+        latest = time.monotonic() - older_than
+        yield from [blob_id for blob_id in list(self._objects) if self._since[blob_id] <= latest]
 
     def sweep_unfinished(self) -> int:
         """Return 0: what a writer collected went with it."""

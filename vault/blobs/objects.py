@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from vault.errors import BlobMissing, Conflict, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from obstore.store import ObjectStore
 
@@ -110,11 +112,22 @@ class ObjectBlobs:
         except FileNotFoundError:
             self.check()
 
-    def ids(self) -> Iterator[str]:
-        """List page by page, a thousand names at a time."""
+    def ids(self, older_than: float = 0.0) -> Iterator[str]:
+        """List page by page, a thousand names at a time; of old ones after a look at the store's clock."""
+        latest = self._clock() - timedelta(seconds=older_than) if older_than else None
         pages = obstore.list(self._store)
         while page := self.ask("list the blobs", partial(next, pages, None)):
-            yield from (entry["path"] for entry in page if is_blob_id(entry["path"]))
+            old = (entry for entry in page if latest is None or entry["last_modified"] <= latest)
+            yield from (entry["path"] for entry in old if is_blob_id(entry["path"]))
+
+    def _clock(self) -> datetime:
+        """Return the store's time, which no answer tells but a new object's."""
+        probe = f"clock-{token_hex(8)}"
+        self.ask("tell the time", partial(self._send, probe, b"", "overwrite"))
+        try:
+            return self.ask("tell the time", partial(obstore.head, self._store, probe))["last_modified"]
+        finally:
+            self.ask("tell the time", partial(obstore.delete, self._store, probe))
 
     def sweep_unfinished(self) -> int:
         """Return 0: the library cannot list uploads that were never completed; the bucket's own rule ends them."""

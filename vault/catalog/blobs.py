@@ -16,14 +16,21 @@ OBJECT_OF = {
     for family in ("secure_files", "uploads", "artifacts")
 }
 STORED_BLOB_IDS = "SELECT id FROM blobs WHERE sealed IS NULL"
+COUNT_SINCE = """SELECT COUNT(*) AS n FROM blobs
+    WHERE CAST(:since AS TEXT) IS NULL OR created_at >= CAST(:since AS TEXT)"""
+IDS_SINCE = """SELECT id FROM blobs WHERE id > :after
+    AND (CAST(:since AS TEXT) IS NULL OR created_at >= CAST(:since AS TEXT)) ORDER BY id LIMIT :limit"""
 ADD_BLOB = """INSERT INTO blobs
     (id, family, project_id, size, sha256, alg, kek_id, first_kek_id, wrapped, commitment, sealed, created_at)
     VALUES (:id, :family, :project, :size, :sha256, :alg, :kek_id, :kek_id, :wrapped, :commitment, :sealed, :now)"""
 # The wrapped key goes with the row: from the commit on nobody can open the object.
 DELETE_BLOB = "DELETE FROM blobs WHERE id = :id RETURNING sealed IS NULL AS stored"
 NOTE_REMOVAL = "INSERT INTO removals (blob_id, noted_at) VALUES (:id, :now)"
-# What is noted for later waits for those who still read it.
-REMOVALS = "SELECT blob_id FROM removals WHERE noted_at <= :now ORDER BY blob_id LIMIT :limit"
+# What is noted for later waits for those who still read it; all waits for a backup that is under way. In one statement:
+# what is noted before the backup begins is not in its copy of the catalog.
+REMOVALS = """SELECT blob_id FROM removals WHERE noted_at <= :now
+    AND NOT EXISTS (SELECT 1 FROM leases WHERE name = 'backup' AND until > :now) ORDER BY blob_id LIMIT :limit"""
+ANY_REMOVAL_IDS = "SELECT blob_id FROM removals"
 REMOVED = "DELETE FROM removals WHERE blob_id = :id"
 
 

@@ -81,6 +81,11 @@ class PostgresDatabase:
         except RuntimeError:
             raise Unavailable("the catalog is closed") from None
 
+    def faults(self) -> list[str]:
+        """Return nothing: PostgreSQL looks itself over with `pg_amcheck`, and tells of bad pages when they are read."""
+        self._refuse()
+        return []
+
     def close(self) -> None:
         """End the works that are queued, and let go of the connections."""
         self._refuse_inside_a_work()

@@ -12,7 +12,10 @@ SET_EMPTY = "UPDATE repositories SET empty = :empty WHERE project_id = :project"
 SET_DEFAULT_BRANCH = "UPDATE projects SET default_branch = :branch WHERE id = :project"
 DELETE_REPOSITORY = "DELETE FROM repositories WHERE project_id = :project RETURNING folder"
 NOTE_REMOVAL = "INSERT INTO repository_removals (folder, noted_at) VALUES (:folder, :now)"
-REMOVALS = "SELECT folder FROM repository_removals ORDER BY folder LIMIT :limit"
+# Not while a backup is under way: its copy of the catalog may name them.
+REMOVALS = """SELECT folder FROM repository_removals
+    WHERE NOT EXISTS (SELECT 1 FROM leases WHERE name = 'backup' AND until > :now) ORDER BY folder LIMIT :limit"""
+ANY_REMOVALS = "SELECT folder FROM repository_removals"
 REMOVED = "DELETE FROM repository_removals WHERE folder = :folder"
 
 BLOB_FACTS = "SELECT size, sha256 FROM git_blobs WHERE project_id = :project AND blob_id = :blob"

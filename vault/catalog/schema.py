@@ -155,4 +155,17 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE master_keys ADD COLUMN uses {INT} NOT NULL DEFAULT 0",
         ),
     ),
+    Migration(
+        "0006_care",
+        (
+            # What one process at a time does, and until when it is alone at it.
+            "CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until TEXT NOT NULL)",
+            # What was last found damaged. A mark refuses nothing.
+            """CREATE TABLE damage (
+                kind TEXT NOT NULL, subject TEXT NOT NULL, problem TEXT NOT NULL, found_at TEXT NOT NULL,
+                PRIMARY KEY (kind, subject))""",
+            # Objects that were in the store and in no row when somebody looked; removed when it is so again.
+            "CREATE TABLE orphans (blob_id TEXT PRIMARY KEY, found_at TEXT NOT NULL)",
+        ),
+    ),
 )

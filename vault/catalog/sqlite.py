@@ -19,7 +19,7 @@ from sqlite_utils.migrations import Migrations
 from vault.catalog.schema import MIGRATIONS
 from vault.catalog.sqlite_statements import engine_errors_translated, lacks_room, run
 from vault.catalog.sqlite_writer import GroupWriter, exclusive
-from vault.errors import Conflict, Unavailable
+from vault.errors import Conflict, Damaged, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -143,6 +143,18 @@ class SqliteDatabase:
         except BaseException:
             copy.unlink(missing_ok=True)
             raise
+
+    def faults(self) -> list[str]:
+        """Have SQLite compare pages, indexes and what rows refer to."""
+        self._refuse_when_closed()
+        try:
+            with engine_errors_translated(), closing(self._connect(_READER)) as database:
+                told = [row[0] for row in database.conn.execute("PRAGMA integrity_check") if row[0] != "ok"]
+                for table, row, other, _ in database.conn.execute("PRAGMA foreign_key_check"):
+                    told.append(f"row {row} of {table} refers to a row of {other} that is missing")
+        except Damaged as error:
+            return [str(error)]
+        return told
 
     def close(self) -> None:
         """End the reads and the writes under way; the last connection of all moves the log into the file."""

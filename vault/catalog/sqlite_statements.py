@@ -20,6 +20,7 @@ _UNIQUE = {
     sqlite3.SQLITE_CONSTRAINT_ROWID,
 }
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_NO_TEXT = "Could not decode to UTF-8"
 _AWAY = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -85,8 +86,9 @@ def _in_the_vaults_words(error: sqlite3.Error) -> VaultError | None:
         return Conflict("a row that is referred to is missing, or one that is removed is still referred to")
     if code == sqlite3.SQLITE_FULL:
         return StorageFull("there is no room for the catalog to grow")
-    if code in _DAMAGED:
-        return Damaged(f"the catalog is damaged ({error})")
+    if code in _DAMAGED or str(error).startswith(_NO_TEXT):
+        # What the module says of a text goes on with the text itself.
+        return Damaged(f"the catalog is damaged ({_NO_TEXT if str(error).startswith(_NO_TEXT) else error})")
     if code in _AWAY:
         reason = "no room for its shared memory" if extended == sqlite3.SQLITE_IOERR_SHMSIZE else error
         return Unavailable(f"the catalog does not answer ({reason})")

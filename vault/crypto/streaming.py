@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vault.crypto.layout import HEADER_SIZE, SEGMENT_SIZE, TAG_SIZE, Layout
 from vault.crypto.segments import Bytes, Segments, new_header
-from vault.errors import Truncated
+from vault.errors import Damaged, Truncated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,6 +168,11 @@ class OpeningReader(io.RawIOBase):
         """The length of the plaintext."""
         return self._size
 
+    @property
+    def sealed_size(self) -> int:
+        """The length of the stored stream."""
+        return self._sealed_size
+
     def readable(self) -> bool:
         """Return True."""
         return True
@@ -230,6 +235,23 @@ class OpeningReader(io.RawIOBase):
         for index in {0, self._last}:
             for _, sealed in self._fetch(index, index):
                 self._open(index, sealed)
+
+    def damaged(self) -> list[tuple[int, int]]:
+        """Return which stored bytes do not open, as first and end of whole segments, neighbours as one; reads them all.
+
+        Segments are sealed one by one, so that this tells how much of a file is still good.
+        """
+        ranges: list[tuple[int, int]] = []
+        for index in range(self._last + 1):
+            begin = index * self._layout.segment_size
+            end = min(begin + self._layout.segment_size, self._sealed_size)
+            try:
+                for _, sealed in self._fetch(index, index):
+                    self._open(index, sealed)
+            except Damaged:
+                joined = bool(ranges) and ranges[-1][1] == begin
+                ranges[-1:] = [(ranges[-1][0], end)] if joined else [*ranges[-1:], (begin, end)]
+        return ranges
 
     def _pieces(self, start: int, stop: int) -> Iterator[bytearray]:
         if not self._size:

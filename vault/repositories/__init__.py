@@ -29,17 +29,17 @@ class Repositories:
     """The git repositories of all projects. A repository is made when something is first put into it."""
 
     def __init__(self, database: Database, root: Path, push_bytes: int) -> None:
-        self._store = Store(database, root)
+        self.store = Store(database, root)
         facts = Facts(database)
-        self.reading = Reader(self._store, facts)
-        self.housekeeping = Housekeeping(self._store)
-        self.writing = Writer(self._store, facts, self.reading, self.housekeeping)
-        self.serving = Serving(self._store, self.housekeeping, push_bytes)
+        self.reading = Reader(self.store, facts)
+        self.housekeeping = Housekeeping(self.store)
+        self.writing = Writer(self.store, facts, self.reading, self.housekeeping)
+        self.serving = Serving(self.store, self.housekeeping, push_bytes)
 
     def empty(self, project_id: int) -> bool:
         """Say whether the project's repository has no branch yet."""
-        return self._store.empty(project_id)
+        return self.store.empty(project_id)
 
     def forget_project(self, tx: Transaction, project_id: int) -> None:
         """Forget the repository of a project that is being deleted; its folder is removed soon after."""
-        self._store.discard(tx, project_id)
+        self.store.discard(tx, project_id)

@@ -27,6 +27,8 @@ CONFIG = {
     "gc.auto": "0",
     "maintenance.auto": "false",
 }
+# Faults of objects that old histories are full of and that do no harm; GitLab takes them too.
+HARMLESS = ("badTimezone", "missingSpaceBeforeDate", "zeroPaddedFilemode")
 TIMEOUT = 60.0
 PIECE = 256 * 1024
 NICE = 10
@@ -101,7 +103,7 @@ def run(
     if process.returncode and b"No space left on device" in complaint:
         raise StorageFull("there is no room for the repository to grow")
     if process.returncode:
-        raise Failed(arguments[0], process.returncode, complaint)
+        raise Failed(arguments[0], process.returncode, complaint, told)
     return told
 
 
@@ -135,8 +137,9 @@ def _pieces(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
 
 
 class Failed(Exception):
-    """A git program ended with an error; `text` is what it said, which may hold names of files."""
+    """A git program ended with an error; `text` is what it said, which may hold names of files, `told` its output."""
 
-    def __init__(self, what: str, status: int, text: bytes) -> None:
+    def __init__(self, what: str, status: int, text: bytes, told: bytes = b"") -> None:
         super().__init__(f"git {what} ended with {status}")
         self.text = text.decode("utf-8", "replace").strip()
+        self.told = told

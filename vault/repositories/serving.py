@@ -31,10 +31,7 @@ PUSHING = {
     "http.uploadpack": "false",
     "http.receivepack": "true",
     "receive.fsckObjects": "true",
-    # What old histories are full of and does no harm; GitLab takes it too.
-    "receive.fsck.badTimezone": "ignore",
-    "receive.fsck.missingSpaceBeforeDate": "ignore",
-    "receive.fsck.zeroPaddedFilemode": "ignore",
+    **{f"receive.fsck.{fault}": "ignore" for fault in program.HARMLESS},
     "receive.autogc": "false",
     "receive.denyDeleteCurrent": "ignore",  # the hook says it in better words
     "core.filesRefLockTimeout": "5000",

@@ -159,12 +159,17 @@ class Store:
 
     def remove_noted(self, limit: int = 20) -> int:
         """Remove the folders of deleted projects and return how many there were."""
-        noted = [row["folder"] for row in self._db.query(sql.REMOVALS, limit=limit)]
+        noted = [row["folder"] for row in self._db.query(sql.REMOVALS, now=clock.now(), limit=limit)]
         for name in noted:
             shutil.rmtree(self._path(name), ignore_errors=True)
             if not self._path(name).exists():
                 self._db.write(lambda tx, name=name: tx.query(sql.REMOVED, folder=name))  # type: ignore[misc]
         return len(noted)
+
+    def noted_for_removal(self) -> Iterator[Path]:
+        """Yield where the repositories of deleted projects lie whose folders are still to be removed."""
+        for row in self._db.query(sql.ANY_REMOVALS):
+            yield self._path(row["folder"])
 
     def _path(self, name: str) -> Path:
         return self._root / name[:2] / f"{name}.git"

@@ -68,7 +68,7 @@ class Site:
     @property
     def folder(self) -> Path:
         """Where the repository lies; it is made if there is none yet."""
-        return self.repositories._store.ensure(self.project)
+        return self.repositories.store.ensure(self.project)
 
     def git(self, *arguments: str, **options: Any) -> str:
         """Run git in the bare repository."""

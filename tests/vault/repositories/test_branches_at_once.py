@@ -99,7 +99,7 @@ class TestWriters:
 class TestMovingABranch:
     def test_from_where_it_is_not_is_refused(self, site: Site) -> None:
         first, second = site.write("a"), site.write("b")
-        opened = site.repositories._store.opened(site.folder)
+        opened = site.repositories.store.opened(site.folder)
         old, new = (Oid(hex=each.commit_id) for each in (first, second))
 
         with pytest.raises(Moved):

@@ -26,7 +26,7 @@ class TestARepository:
     def test_is_made_by_the_first_write_and_any_git_reads_it(self, site: Site, tmp_path: Path) -> None:
         with pytest.raises(NotFound, match="Commit"):
             site.file("a")
-        assert site.repositories._store.folder(site.id) is None
+        assert site.repositories.store.folder(site.id) is None
 
         site.write("a", b"content")
         git("clone", "--quiet", str(site.folder), str(tmp_path / "clone"))
@@ -34,13 +34,13 @@ class TestARepository:
         assert (tmp_path / "clone/a").read_bytes() == b"content"
 
     def test_is_made_once_whoever_comes_first(self, site: Site) -> None:
-        before = set(site.repositories._store.on_disk())
+        before = set(site.repositories.store.on_disk())
 
         with ThreadPoolExecutor(6) as pool:
-            folders = set(pool.map(lambda _: site.repositories._store.ensure(site.project), range(6)))
+            folders = set(pool.map(lambda _: site.repositories.store.ensure(site.project), range(6)))
 
         assert len(folders) == 1
-        assert set(site.repositories._store.on_disk()) - before == folders
+        assert set(site.repositories.store.on_disk()) - before == folders
 
     def test_lies_in_a_folder_that_only_its_owner_enters(self, site: Site) -> None:
         site.write("a")
@@ -60,7 +60,7 @@ class TestARepository:
 
     def test_is_opened_by_each_thread_for_itself(self, site: Site) -> None:
         site.write("a")
-        store, found = site.repositories._store, []
+        store, found = site.repositories.store, []
 
         def look() -> None:
             found.append(store.opened(site.folder))
@@ -81,7 +81,7 @@ class TestADamagedRepository:
         (site.folder / "objects").mkdir()
 
         with pytest.raises(Damaged) as told:
-            site.repositories._store.use(site.folder, lambda opened: opened.git["0" * 40])
+            site.repositories.store.use(site.folder, lambda opened: opened.git["0" * 40])
         assert site.folder.name in str(told.value)
         assert str(site.core.folder) not in str(told.value)
 
@@ -138,12 +138,12 @@ class TestADamagedRepository:
             raise OSError(words)
 
         with pytest.raises(kind):
-            site.repositories._store.use(site.folder, fail)
+            site.repositories.store.use(site.folder, fail)
 
 
 def cut(site: Site, object_id: str, left: float) -> Path:
     """Leave a part of the file of a loose object, and return it; nobody has looked at it yet."""
-    site.repositories._store.forget(site.folder)
+    site.repositories.store.forget(site.folder)
     path = site.folder / "objects" / object_id[:2] / object_id[2:]
     path.chmod(0o600)
     content = path.read_bytes()
@@ -210,7 +210,7 @@ class TestFacts:
 
         known = site.repositories.reading._facts.last_commits(site.id, "old")
         assert known == {tip: old}
-        opened = site.repositories._store.opened(site.folder)
+        opened = site.repositories.store.opened(site.folder)
         commit = resolve(opened, "main", "main")
         assert history.last_commit(opened, commit, "old", known, ask_git=str) == (old, 1)
 
