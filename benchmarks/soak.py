@@ -1,0 +1,142 @@
+"""An hour of mixed load on a real server: do memory and descriptors stay flat?
+
+    python -m benchmarks.soak --seconds 3600 --csv soak.csv --plot docs/soak.svg
+
+Every five seconds it notes the memory (RSS) and the open descriptors of every process of the server. It exits with 1
+when the last quarter's median is more than a tenth above that of the second quarter (the first is for warming up), or
+when an answer was 500 or above.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.load import tree
+from benchmarks.soak_load import Client
+from benchmarks.soak_plot import drawn
+
+TOKEN = "glpat-token-of-the-soak"
+EVERY_SECONDS = 5.0
+CLIENTS = 6
+MAY_GROW = 1.1
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Sample(NamedTuple):
+    """One look at the server: its processes' memory in MiB, their descriptors, and the requests so far."""
+
+    seconds: float
+    processes: int
+    memory_mb: float
+    descriptors: int
+    requests: int
+
+
+def look(pid: int, begun: float, requests: int) -> Sample:
+    """Return the state of a process and all its descendants."""
+    pages = descriptors = processes = 0
+    for each in tree(pid):
+        try:
+            pages += int(Path(f"/proc/{each}/statm").read_text().split()[1])
+            descriptors += sum(1 for _ in Path(f"/proc/{each}/fd").iterdir())
+        except OSError:
+            continue  # a parser's child or a git program that has ended meanwhile
+        processes += 1
+    return Sample(time.monotonic() - begun, processes, pages * PAGE / 2**20, descriptors, requests)
+
+
+def started(data: Path, workers: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a server over a new data folder; return its process and port."""
+    log = data.with_suffix(".log")
+    command = [sys.executable, "-m", "cli.main", "serve", "--data", str(data), "--port", "0", "--workers", str(workers)]
+    environment = {"PATH": os.environ["PATH"], "SECURE_FILES_ROOT_TOKEN": TOKEN}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, env=environment, stderr=stream)
+    for _ in range(300):
+        if found := re.search(rb"listening on http://127\.0\.0\.1:(\d+)", log.read_bytes()):
+            return process, int(found[1])
+        time.sleep(0.1)
+    raise SystemExit(f"the server did not start: {log.read_text()}")
+
+
+def soak(seconds: float, workers: int, per_second: float) -> tuple[list[Sample], Counter[str]]:
+    """Run the load and return the samples and how often each status came to each kind of request."""
+    stop = threading.Event()
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        process, port = started(Path(folder) / "data", workers)
+        pause = CLIENTS / per_second
+        clients = [Client(port, TOKEN, number, pause, stop) for number in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        samples, begun = [], time.monotonic()
+        while time.monotonic() - begun < seconds and process.poll() is None:
+            time.sleep(EVERY_SECONDS)
+            samples.append(look(process.pid, begun, sum(client.counts.total() for client in clients)))
+        stop.set()
+        for client in clients:
+            client.join(60)
+        process.terminate()
+        process.wait(60)
+    return samples, sum((client.counts for client in clients), Counter())
+
+
+def verdict(samples: list[Sample], counts: Counter[str]) -> bool:
+    """Print what came of it; say whether it is flat and without a failure."""
+    for kind, count in sorted(counts.items()):
+        print(f"{kind:30} {count}")
+    failures = sum(count for kind, count in counts.items() if kind.rpartition(" ")[2] >= "500")
+    quarter = len(samples) // 4
+    flat = True
+    for name in ("memory_mb", "descriptors"):
+        values = [float(getattr(sample, name)) for sample in samples]
+        early = statistics.median(values[quarter : 2 * quarter])
+        late = statistics.median(values[3 * quarter :])
+        flat = flat and late <= early * MAY_GROW
+        print(f"{name}: second quarter {early:.0f}, last quarter {late:.0f}, most {max(values):.0f}")
+    print(f"requests {counts.total()}, failures {failures}")
+    return flat and not failures
+
+
+def written(samples: list[Sample], path: Path) -> None:
+    """Write the samples as CSV."""
+    with path.open("w", newline="") as stream:
+        out = csv.writer(stream)
+        out.writerow(Sample._fields)
+        out.writerows(
+            (f"{s.seconds:.0f}", s.processes, f"{s.memory_mb:.1f}", s.descriptors, s.requests) for s in samples
+        )
+
+
+def main() -> int:
+    """Run the soak as the command line says."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    options.add_argument("--seconds", type=float, default=3600)
+    options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--per-second", type=float, default=20, help="actions a second, of one to five requests")
+    options.add_argument("--csv", type=Path)
+    options.add_argument("--plot", type=Path)
+    chosen = options.parse_args()
+    samples, counts = soak(chosen.seconds, chosen.workers, chosen.per_second)
+    if chosen.csv:
+        written(samples, chosen.csv)
+    if chosen.plot:
+        chosen.plot.write_text(
+            drawn([s.seconds for s in samples], [s.memory_mb for s in samples], [float(s.descriptors) for s in samples])
+        )
+    return 0 if verdict(samples, counts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
