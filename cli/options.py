@@ -22,8 +22,14 @@ def add_settings(sub: argparse.ArgumentParser, names: Sequence[str] = WORKING) -
     for name in names:
         flag = "--" + name.replace("_", "-")
         default = next(field.default for field in fields(settings.Settings) if field.name == name)
-        text = ABOUT[name] + (f" (default {default})" if default != "" else "")
-        sub.add_argument(flag, dest=name, default=None, help=text.replace("%", "%%"), metavar=name.upper())
+        text = ABOUT[name].replace("%", "%%")
+        if isinstance(default, bool):
+            sub.add_argument(flag, dest=name, default=None, action="store_true", help=text)
+        elif isinstance(default, tuple):
+            sub.add_argument(flag, dest=name, default=None, action="append", help=f"{text}; repeatable", metavar="CIDR")
+        else:
+            text += f" (default {default})" if default != "" else ""
+            sub.add_argument(flag, dest=name, default=None, help=text, metavar=name.upper())
     sub.add_argument("--config", default=None, metavar="FILE", help="TOML file with settings")
 
 

@@ -20,16 +20,23 @@ The first start makes the data folder, the master key and an administrator calle
 stderr (or is the one in SECURE_FILES_ROOT_TOKEN). Back the keyring up, apart from the data: without it nothing opens.
 
 Every option is also a variable, SECURE_FILES_ and its name, and a line of the TOML file that --config names.
-The server is ready when GET /-/readiness answers 200. SIGTERM ends it: running requests get some seconds.
+The server is ready when GET /-/readiness answers 200. SIGTERM ends it: running requests get some seconds. SIGHUP has
+it read its certificate again. It refuses to speak plain HTTP on an address that others can reach, unless a trusted
+proxy or --insecure-http says that this is meant.
 
 EXAMPLES
   secure-files serve --data ./data
   SECURE_FILES_ROOT_TOKEN=... secure-files serve --data /srv/vault --external-url https://vault.example.com
+  secure-files serve --host 0.0.0.0 --port 8443 --tls-certificate fullchain.pem --tls-key key.pem
+  secure-files serve --host 10.0.0.5 --trusted-proxy 10.0.0.2
 
 EXIT STATUS
   0 ended by a signal; 2 a setting is wrong; 3 the keyring is missing or another's; 4 the data folder is in use; 5 other
 """
-FLAGS = ("data", "host", "port", "workers", "database", "blobs", "external_url", "keyring", "recipients", "log")
+FLAGS = (
+    *("data", "host", "port", "workers", "database", "blobs", "external_url", "keyring", "recipients", "log"),
+    *("tls_certificate", "tls_key", "trusted_proxy", "insecure_http"),
+)
 
 
 def register(sub: argparse.ArgumentParser) -> None:
@@ -43,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from server.logs import configure
     from server.notify.recipients import read
     from server.process import serve
-    from server.sockets import address, listen
+    from server.sockets import address, listen, refuse_open_address
     from server.wiring import close_folder
     from server.workers import Workers, apart
     from vault.lock import FolderLock
@@ -52,18 +59,21 @@ def run(options: argparse.Namespace) -> int:
     if settings.recipients:
         read(Path(settings.recipients))  # a mistake in it is told now, not by a worker
     configure(settings.log)
+    certificate = settings.certificate()
+    if not settings.may_be_heard_in_clear():
+        refuse_open_address(settings.host)
     close_folder(settings.data)
     with FolderLock(settings.data), listen(settings.host, settings.port) as socket:
 
         def ready() -> None:
-            say(f"listening on {address(socket)}")
+            say(f"listening on {address(socket, tls=certificate is not None)}")
 
         if settings.workers > 1:
             if status := apart(lambda: guarded(lambda: prepare(settings))):
                 return status
-            Workers(settings, socket).run(ready)
+            Workers(settings, socket, certificate).run(ready)
             return 0
-        return prepare(settings, lambda services: serve(services, settings, socket, ready))
+        return prepare(settings, lambda services: serve(services, settings, socket, ready, certificate=certificate))
 
 
 def prepare(settings: Settings, then: Callable[[Services], None] = lambda _: None) -> int:

@@ -76,6 +76,11 @@ class Pool:
         """The process ids of the children there are just now."""
         return [process for seat in self._all if (process := seat.process) is not None]
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for a free child."""
+        return self._waiting
+
     def inspect(self, name: str, data: bytes, password: str | None = None) -> Inspection:
         """Say what a file holds; blocks. Never raises on account of the file.
 

@@ -6,23 +6,28 @@ https://docs.gitlab.com/api/rest/authentication/
 from __future__ import annotations
 
 import base64
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from server import forms
-from server.app_keys import GUESSES, OFFLOAD, PRINCIPAL, SERVICES, SETTINGS
-from server.errors import Refused
+from server.app_keys import OFFLOAD, PRINCIPAL, QUOTA, SERVICES, SETTINGS, SHARED, TAKE_PLACE
+from server.errors import Refused, Throttled
+from server.guessing import network
 from server.urls import base_url
 from vault.errors import InsufficientScope, Unauthenticated
 from vault.models import Principal, Project, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Hashable, Mapping
 
     from aiohttp import web
 
     from server.describing import About
+    from server.rates import Quota
     from server.settings import Settings
+    from vault.models import Job
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,8 +42,8 @@ class Endpoint:
     is git's only way. `anonymous`: nobody may ask too (the project's visibility decides). `scopes`: besides `api`,
     what is enough for reading; `any_scope`: every token will do, for reading and writing. `body_limit`: how many bytes
     a body may have. `long_text`: a field of a form too. `streams`: the body is a file too large to look for a token
-    in. `open`: nobody is asked who he is. `about`: what
-    it takes and answers, for OpenAPI; every route of the API has it.
+    in. `takes_place`: the body is a file that is held in memory, of which so many may be on the way at one time.
+    `open`: nobody is asked who he is. `about`: what it takes and answers, for OpenAPI; every route of the API has it.
     """
 
     method: str
@@ -52,6 +57,7 @@ class Endpoint:
     body_limit: Callable[[Settings], int] = lambda _: forms.BODY_LIMIT
     streams: bool = False
     long_text: bool = False
+    takes_place: bool = False
     open: bool = False
     about: About | None = None
 
@@ -74,15 +80,24 @@ def guarded(endpoint: Endpoint) -> Handler:
         request[PRINCIPAL] = await authenticate(request, endpoint)
         return await endpoint.handler(request)
 
-    return handler
+    async def with_a_place(request: web.Request) -> web.StreamResponse:
+        async with AsyncExitStack() as stack:
+            request[TAKE_PLACE] = partial(_take_place, request, stack)
+            return await handler(request)
+
+    return with_a_place if endpoint.takes_place else handler
 
 
 async def authenticate(request: web.Request, endpoint: Endpoint) -> Principal | None:
-    """Return who asks, None where that may be nobody. Raises `Unauthenticated`, `InsufficientScope`."""
+    """Return who asks, None where that may be nobody; the request is counted against his limit.
+
+    Raises `Unauthenticated`, `InsufficientScope`, `Throttled`.
+    """
     credential = _from_headers(request.headers, endpoint) or _from_values(request.query, endpoint)
     if credential is None and not endpoint.streams and request.body_exists and request.method not in READING:
         credential = _from_values(await _values(request, endpoint), endpoint)
     if credential is None:
+        count_anonymous(request)
         if endpoint.anonymous and request.method in READING:
             return None
         raise Unauthenticated
@@ -91,7 +106,10 @@ async def authenticate(request: web.Request, endpoint: Endpoint) -> Principal | 
     except Unauthenticated as error:
         if type(error) is Unauthenticated:
             count_wrong_token(request)
+        else:
+            count_anonymous(request)
         raise
+    count_request(request, principal)
     if not endpoint.any_scope:
         _check_scope(request, endpoint, principal)
     return principal
@@ -99,8 +117,47 @@ async def authenticate(request: web.Request, endpoint: Endpoint) -> Principal | 
 
 def count_wrong_token(request: web.Request) -> None:
     """Note that a wrong token came. Raises `Refused` (429) when too many came from the same address."""
-    if wait := request.app[GUESSES].wrong(request.remote or ""):
+    count_anonymous(request)
+    if wait := request.app[SHARED].guesses.wrong(request.remote or ""):
         raise Refused(429, {"message": "429 Too Many Requests"}, {"Retry-After": str(wait)})
+
+
+def count_request(request: web.Request, who: Principal) -> None:
+    """Note a request against the limit of a token. Raises `Throttled` when it is one too many."""
+    _check_quota(request, request.app[SHARED].rates.of_token(repr(sender(who))))
+
+
+def count_job_request(request: web.Request, job: Job) -> None:
+    """Note a request with a job's own token. Raises `Throttled` when it is one too many."""
+    _check_quota(request, request.app[SHARED].rates.of_token(repr(_of_job(job))))
+
+
+def count_anonymous(request: web.Request) -> None:
+    """Note a request without a good token. Raises `Throttled` when it is one too many of its address."""
+    _check_quota(request, request.app[SHARED].rates.of_address(network(request.remote or "")))
+
+
+def _check_quota(request: web.Request, quota: Quota | None) -> None:
+    if quota is None:
+        return
+    request[QUOTA].update(quota.headers())
+    if quota.exceeded:
+        raise Throttled
+
+
+async def _take_place(request: web.Request, stack: AsyncExitStack) -> None:
+    who = request.get(PRINCIPAL)  # not known yet when the token is a field of the form
+    key = sender(who) if who else network(request.remote or "")
+    await stack.enter_async_context(request.app[SHARED].places.of(key))
+
+
+def sender(who: Principal) -> Hashable:
+    """Return what limits of one sender go by: his token."""
+    return _of_job(who.job) if who.job else (who.user.id, who.token_id)
+
+
+def _of_job(job: Job) -> Hashable:
+    return ("job", job.id)
 
 
 async def _values(request: web.Request, endpoint: Endpoint) -> Mapping[str, object]:

@@ -12,12 +12,23 @@ from aiohttp import web
 
 from server import middlewares
 from server.access import guarded
-from server.api import FAMILIES
-from server.app_keys import DRAINING, ENDPOINTS, GIT_SLOTS, GUESSES, OFFLOAD, PLACES, SERVICES, SETTINGS, TURNS
-from server.guessing import Guesses
+from server.api import FAMILIES, metrics
+from server.app_keys import (
+    DRAINING,
+    ENDPOINTS,
+    GIT_SLOTS,
+    METRICS,
+    OFFLOAD,
+    SERVICES,
+    SETTINGS,
+    SHARED,
+    TRUSTED,
+    TURNS,
+)
+from server.metrics import Metrics
 from server.notify.schedule import telling
 from server.offload import Offload
-from server.places import Places
+from server.shared import Shared
 from server.turns import Turns
 
 if TYPE_CHECKING:
@@ -31,8 +42,11 @@ log = logging.getLogger("secure_files.server")
 HOUSEKEEPING_SECONDS = 2.0
 
 
-def make_app(services: Services, settings: Settings) -> web.Application:
-    """Return the application that serves these services. It closes nothing it was given."""
+def make_app(services: Services, settings: Settings, shared: Shared | None = None) -> web.Application:
+    """Return the application that serves these services, which it does not close.
+
+    `shared` is what it counts together with other processes; it is let go of at the end.
+    """
     app = web.Application(
         middlewares=[middlewares.request_id, middlewares.access_log, middlewares.errors],
         client_max_size=0,
@@ -40,10 +54,11 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app[SERVICES] = services
     app[SETTINGS] = settings
     app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)
-    app[GUESSES] = Guesses()
+    app[SHARED] = shared or Shared.make(settings)
+    app[METRICS] = services.measures.observer = Metrics(services.secure_files.expiry_windows, app[SHARED].metrics)
     app[TURNS] = Turns()
-    app[PLACES] = Places()
     app[GIT_SLOTS] = asyncio.Semaphore(settings.git_programs)
+    app[TRUSTED] = settings.trusted_proxies()
     app[DRAINING] = asyncio.Event()
     app.on_response_prepare.append(middlewares.add_headers)
     app.cleanup_ctx.append(_offload)
@@ -60,6 +75,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
 async def _offload(app: web.Application) -> AsyncIterator[None]:
     yield
     app[OFFLOAD].close()
+    app[SHARED].close()
 
 
 async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
@@ -74,6 +90,7 @@ async def _keep_house(app: web.Application) -> None:
     """Do the vault's chores while serving; one that fails is tried again at the next turn."""
     while True:
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
+        metrics.note_queues(app)
         for chore in app[SERVICES].chores():
             try:
                 await app[OFFLOAD].call(chore)

@@ -7,27 +7,35 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from server.guessing import Guesses
+from server.metrics import Metrics
 from server.offload import Offload
-from server.places import Places
 from server.settings import Settings
+from server.shared import Shared
 from server.turns import Turns
 from server.wiring import Services
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from server.access import Endpoint
+    from server.proxies import Network
     from vault.models import Principal
 
 SERVICES = web.AppKey("services", Services)
 SETTINGS = web.AppKey("settings", Settings)
 OFFLOAD = web.AppKey("offload", Offload)
-GUESSES = web.AppKey("guesses", Guesses)
+SHARED = web.AppKey("shared", Shared)
+METRICS = web.AppKey("metrics", Metrics)
 TURNS = web.AppKey("turns", Turns)
-PLACES = web.AppKey("places", Places)
 GIT_SLOTS = web.AppKey("git_slots", asyncio.Semaphore)
 # Every endpoint that is served.
 ENDPOINTS: web.AppKey[tuple[Endpoint, ...]] = web.AppKey("endpoints", tuple)
+TRUSTED: web.AppKey[Sequence[Network]] = web.AppKey("trusted", tuple)
 DRAINING = web.AppKey("draining", asyncio.Event)
 
 PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal", object)  # type: ignore[arg-type]
 REQUEST_ID = web.RequestKey("request_id", str)
+QUOTA: web.RequestKey[dict[str, str]] = web.RequestKey("quota", dict)
+"""The headers that tell of a limit on requests; the same dictionary in every copy of the request."""
+TAKE_PLACE: web.RequestKey[Callable[[], Awaitable[None]] | None] = web.RequestKey("take_place", object)  # type: ignore[arg-type]
+"""What a body that is kept in memory has to call before it grows; None once that was done."""

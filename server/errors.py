@@ -34,6 +34,10 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
+class Throttled(Exception):
+    """A request beyond the caller's limit. GitLab's answer is plain text; the headers say when to come again."""
+
+
 def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
     return status, {"message": text}, dict(headers or {})
 
@@ -109,6 +113,11 @@ def answer_to(error: Exception) -> web.Response | None:
             status, body, headers = TABLE[kind](error)
             return json_answer(body, status, headers)
     return None
+
+
+def retry_later() -> web.Response:
+    """Return the answer to a request beyond a limit, word for word GitLab's."""
+    return web.Response(text="Retry later\n", status=429, content_type="text/plain")
 
 
 def json_answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
-from server.app_keys import OFFLOAD
+from server.app_keys import OFFLOAD, TAKE_PLACE
 from server.errors import BadRequest, Refused
 from server.pace import Pace
 from vault.errors import TooLarge
@@ -26,6 +26,9 @@ KIB = 1024
 BODY_LIMIT = 1024 * KIB
 TEXT_LIMIT = 64 * KIB
 PARTS_LIMIT = 20
+# A body takes a place among those on the way when it is more than this: less of it holds nobody up, and a client that
+# sends a byte now and then is not to keep his colleagues out.
+FREE = 64 * KIB
 # What a multipart body holds besides its file: boundaries, part headers, small fields.
 MULTIPART_SLACK = 256 * KIB
 
@@ -108,6 +111,9 @@ async def chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
         count += len(data)
         if count > limit:
             raise TooLarge(limit)
+        if count > FREE and (take := request.get(TAKE_PLACE)):
+            request[TAKE_PLACE] = None
+            await take()
         yield data
 
 

@@ -7,44 +7,39 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections import OrderedDict
 from math import ceil
 from typing import TYPE_CHECKING
+
+from server.counts import KEYS, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 WRONG_PER_WINDOW = 60
 WINDOW_SECONDS = 60.0
-ADDRESSES = 100_000
 
 
 class Guesses:
-    """Counts wrong tokens by address, for IPv6 by /64; forgets the address that was quiet longest when full."""
+    """Counts wrong tokens by address, for IPv6 by /64; forgets addresses that were quiet longest when full."""
 
     def __init__(
         self,
         limit: int = WRONG_PER_WINDOW,
         seconds: float = WINDOW_SECONDS,
-        addresses: int = ADDRESSES,
+        addresses: int = KEYS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit = limit
-        self._seconds = seconds
-        self._addresses = addresses
-        self._clock = clock
-        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._counts = Windows(seconds, addresses, clock)
 
     def wrong(self, address: str) -> int:
         """Note a wrong token; return the seconds to wait before the next, 0 while there may be more."""
-        key, now = network(address), self._clock()
-        start, count = self._counts.pop(key, (now, 0))
-        if now - start >= self._seconds:
-            start, count = now, 0
-        self._counts[key] = (start, count + 1)
-        if len(self._counts) > self._addresses:
-            self._counts.popitem(last=False)
-        return ceil(start + self._seconds - now) if count >= self._limit else 0
+        count, left = self._counts.add(network(address))
+        return ceil(left) if count > self._limit else 0
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._counts.close()
 
 
 def network(address: str) -> str:

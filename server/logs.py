@@ -59,12 +59,19 @@ class Formatter(logging.Formatter):
         trace = redact(self.formatException(record.exc_info)) if record.exc_info else ""
         if self._json:
             fields = {"time": clock.now(), "level": record.levelname, "logger": record.name, "message": text}
-            return json.dumps({**fields, **({"trace": trace} if trace else {})})
+            facts = {name: _fact(value) for name, value in getattr(record, "facts", {}).items()}
+            return json.dumps({**fields, **facts, **({"trace": trace} if trace else {})})
         lines = [
             f"{clock.now()} {record.levelname} {record.name}: {text}",
             *("  " + line for line in trace.split("\n") if line),
         ]
         return "\n".join(CONTROL.sub(_escaped, line) for line in lines)
+
+
+def _fact(value: object) -> object:
+    if isinstance(value, float):
+        return round(value, 1)
+    return redact(value) if isinstance(value, str) else value
 
 
 def _message(record: logging.LogRecord) -> str:

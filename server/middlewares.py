@@ -11,10 +11,12 @@ from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
-from server.app_keys import REQUEST_ID
-from server.errors import answer_to, json_answer
+from server.app_keys import METRICS, QUOTA, REQUEST_ID, SETTINGS, TRUSTED
+from server.errors import Throttled, answer_to, json_answer, retry_later
 from server.ids import request_id_of
 from server.logs import without_secrets
+from server.proxies import origin
+from server.tls import STRICT_TRANSPORT_SECURITY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("secure_files.server")
 access = logging.getLogger("secure_files.access")
+
+FACTS = ("remote", "method", "path", "status", "request_id", "duration_ms")
 
 HEADERS = {
     "Server": "secure-files",
@@ -40,28 +44,43 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         headers["Cache-Control"] = "max-age=0, private, must-revalidate"
     if REQUEST_ID in request:
         headers["X-Request-Id"] = request[REQUEST_ID]
+        headers.update(request[QUOTA])
+    if request.app[SETTINGS].tls_certificate:
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
 
 
 @web.middleware
 async def request_id(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request an id: the client's own when it is a plain word, else a new one."""
+    """Give the request an id: the client's own when it is a plain word, else a new one.
+
+    One that trusted proxies handed on gets the address, scheme and host that they tell of its client.
+    """
     request[REQUEST_ID] = request_id_of(request.headers.get("X-Request-Id", ""))
+    request[QUOTA] = {}
+    trusted = request.app[TRUSTED]
+    if trusted and (found := origin(request.remote or "", request.headers, trusted)):
+        scheme, host = found.scheme or request.scheme, found.host or request.host
+        request = request.clone(remote=found.address, scheme=scheme, host=host)
     return await handler(request)
 
 
 @web.middleware
 async def access_log(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Log one line a request, tokens in the query replaced."""
+    """Count each request, and log a line of it, tokens in the query replaced."""
     start = time.monotonic()
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    except BaseException:
+        request.app[METRICS].answered(request, None, time.monotonic() - start)
+        raise
+    elapsed = time.monotonic() - start
+    request.app[METRICS].answered(request, response, elapsed)
     if access.isEnabledFor(logging.INFO):
         path = request.raw_path
         if "?" in path:
             path = without_secrets(path)
-        elapsed = (time.monotonic() - start) * 1000
-        access.info(
-            "%s %s %s %s %s %.1fms", request.remote, request.method, path, response.status, request[REQUEST_ID], elapsed
-        )
+        facts = (request.remote, request.method, path, response.status, request[REQUEST_ID], elapsed * 1000)
+        access.info("%s %s %s %s %s %.1fms", *facts, extra={"facts": dict(zip(FACTS, facts, strict=True))})
     return response
 
 
@@ -72,6 +91,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as error:
         return json_refusal(error)
+    except Throttled:
+        return retry_later()
     except (asyncio.CancelledError, ConnectionError):
         raise
     except (HttpProcessingError, RequestPayloadError, ClientError):

@@ -24,6 +24,8 @@ class Offload:
     def __init__(self, threads: int, *, reads_are_quick: bool) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="vault")
         self._reads_are_quick = reads_are_quick
+        self.pending = 0
+        """How many calls wait for a thread or are in one."""
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread: anything that writes, seals, opens or parses."""
@@ -31,7 +33,13 @@ class Offload:
 
     def start(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Begin `work` in a thread and return at once; cancelling the future does not end what has begun."""
-        return asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *args, **kwargs))
+        job = asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *args, **kwargs))
+        self.pending += 1
+        job.add_done_callback(self._done)
+        return job
+
+    def _done(self, _: object) -> None:
+        self.pending -= 1
 
     async def to_end(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread; who is cancelled meanwhile leaves when it has ended, so nobody cleans up early."""

@@ -7,8 +7,10 @@ notice), running requests get their grace, then the rest is cut off.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -16,26 +18,47 @@ from aiohttp import web
 from server.app import make_app
 from server.app_keys import DRAINING
 from server.serving import Runner
+from vault.errors import Invalid
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
     from server.settings import Settings
+    from server.shared import Shared
+    from server.tls import Certificate
     from server.wiring import Services
 
+log = logging.getLogger("secure_files.server")
+
 NOTICE_SECONDS = 1.0
+# What a parent says to its workers.
+DRAIN, RELOAD = b"d", b"h"
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
-class Signals:
-    """SIGTERM and SIGINT, heard from the moment this is made; a second one ends the process at once."""
+def read_again(certificate: Certificate | None) -> None:
+    """Do what SIGHUP asks for: read the certificate again, and keep the old one when the new cannot be used."""
+    if certificate is None:
+        log.info("SIGHUP: there is no certificate to read again")
+        return
+    try:
+        certificate.read_again()
+    except Invalid as error:
+        log.error("SIGHUP: the certificate stays as it was: %s", error)
+    else:
+        log.info("SIGHUP: new connections get the certificate that was read now")
 
-    def __init__(self) -> None:
+
+class Signals:
+    """SIGTERM and SIGINT, heard from the moment this is made; a second one ends the process at once. SIGHUP reloads."""
+
+    def __init__(self, reload: Callable[[], None]) -> None:
         self._ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in ENDING:
             loop.add_signal_handler(number, self._end)
+        loop.add_signal_handler(signal.SIGHUP, reload)
 
     def _end(self) -> None:
         self._ended.set()
@@ -50,10 +73,19 @@ class Signals:
 
 
 class Parent:
-    """The other end of a worker's pipe: a byte asks it to drain, the end of the pipe means that the parent is gone."""
+    """The other end of a worker's pipe: bytes ask it to drain or to read its certificate again.
+
+    The end of the pipe means that the parent is gone.
+    """
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
+        self._reload: Callable[[], None] = lambda: None
+
+    def heeded(self, reload: Callable[[], None]) -> Parent:
+        """Return this parent, whose word to read again is heard by `reload`."""
+        self._reload = reload
+        return self
 
     async def until_told(self) -> None:
         """Wait for the parent's word; when the parent is gone instead, end this process at once.
@@ -66,9 +98,13 @@ class Parent:
         await told.wait()
 
     def _listen(self, told: asyncio.Event) -> None:
-        if not os.read(self._pipe, 1):
+        word = os.read(self._pipe, 1)
+        if not word:
             os._exit(1)
-        told.set()
+        if word == RELOAD:
+            self._reload()
+        else:
+            told.set()
 
 
 def serve(
@@ -77,20 +113,33 @@ def serve(
     listening: socket.socket,
     ready: Callable[[], None] = lambda: None,
     parent: Parent | None = None,
+    certificate: Certificate | None = None,
+    shared: Shared | None = None,
 ) -> None:
-    """Serve on `listening` until a signal comes, or a worker's parent says so; running requests get their grace."""
-    asyncio.run(_serve(services, settings, listening, ready, parent))
+    """Serve on `listening` until a signal comes, or a worker's parent says so; running requests get their grace.
+
+    With a `certificate` it speaks TLS, and reads that again at SIGHUP. `shared` is what workers count together.
+    """
+    app = partial(make_app, services, settings, shared)
+    asyncio.run(_serve(app, settings.grace, listening, ready, parent, certificate))
 
 
 async def _serve(
-    services: Services, settings: Settings, listening: socket.socket, ready: Callable[[], None], parent: Parent | None
+    make: Callable[[], web.Application],
+    grace: float,
+    listening: socket.socket,
+    ready: Callable[[], None],
+    parent: Parent | None,
+    certificate: Certificate | None,
 ) -> None:
-    end = parent or Signals()
-    app = make_app(services, settings)
-    runner = Runner(app, grace=settings.grace)
+    reload = partial(read_again, certificate)
+    end = parent.heeded(reload) if parent else Signals(reload)
+    app = make()
+    runner = Runner(app, grace=grace)
     await runner.setup()
     try:
-        await web.SockSite(runner, listening, backlog=1024).start()
+        context = certificate.context if certificate else None
+        await web.SockSite(runner, listening, backlog=1024, ssl_context=context).start()
         ready()
         await end.until_told()
         app[DRAINING].set()

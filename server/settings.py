@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from server.proxies import Network, networks
+from server.tls import Certificate
 from vault.blobs import ObjectOptions
 from vault.errors import Invalid
 from vault.models import Role
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 PREFIX = "SECURE_FILES_"
 MIB = 1024 * 1024
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 ROLES = tuple(role.name.lower() for role in Role)
 
 
@@ -50,6 +53,10 @@ class Settings:
     blobs_ca_file: str = setting("", "file of certificates (PEM) that the object store's is trusted by as well")
     repositories: str = setting("", "folder of the git repositories; empty: repositories in the data folder")
     external_url: str = setting("", "address that clients use, for links; empty: the one in their request")
+    trusted_proxy: tuple[str, ...] = setting((), "address or network of a proxy whose X-Forwarded headers are believed")
+    tls_certificate: str = setting("", "PEM file of the server's certificate and its chain; empty: no TLS")
+    tls_key: str = setting("", "PEM file of the certificate's key; empty: it is in the file of the certificate")
+    insecure_http: bool = setting(False, "speak plain HTTP on an address that is not this machine's own")
     keyring: str = setting("", "file that holds the master keys; empty: keys/keyring.json in the data folder")
     keyring_json: str = setting("", "the keyring itself as JSON, instead of a file")
     master_key: str = setting("", "one master key in base64, instead of a keyring")
@@ -66,6 +73,11 @@ class Settings:
     git_programs: int = setting(8, "git programs that may run at a time in each process that serves")
     recipients: str = setting("", "TOML file that says who is told before files expire; empty: nobody")
     notify_seconds: float = setting(300.0, "seconds between looks for what the recipients are to be told", least=1)
+    metrics_from: tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1"), "addresses and networks that may read /metrics without an administrator's token"
+    )
+    requests_per_minute: int = setting(0, "requests that a token may send in a minute; 0: any number")
+    anonymous_requests_per_minute: int = setting(0, "the same of an address, without a good token; 0: any number")
     workers: int = setting(1, "processes that serve; each may use a core", least=1)
     threads: int = setting(16, "threads that serve blocking work", least=1)
     parser_children: int = setting(2, "child processes that read uploaded files", least=1)
@@ -104,6 +116,22 @@ class Settings:
         """Return the role that an upload needs."""
         return Role[self.upload_role.upper()]
 
+    def trusted_proxies(self) -> tuple[Network, ...]:
+        """Return who is believed to say for whom he asks."""
+        return networks(self.trusted_proxy)
+
+    def certificate(self) -> Certificate | None:
+        """Return the certificate of a server that has TLS of its own. Raises `Invalid` when it cannot be used."""
+        if not self.tls_certificate:
+            if self.tls_key:
+                raise Invalid("tls_key", "is of no use without tls_certificate")
+            return None
+        return Certificate(Path(self.tls_certificate), Path(self.tls_key or self.tls_certificate))
+
+    def may_be_heard_in_clear(self) -> bool:
+        """Say whether an open address may be served: TLS is there, or somebody vouches for what stands before it."""
+        return bool(self.tls_certificate or self.insecure_http or self.trusted_proxy)
+
     def keyring_path(self) -> Path:
         """Return where the keyring file lies when it is one."""
         return Path(self.keyring) if self.keyring else self.data / "keys" / "keyring.json"
@@ -125,6 +153,11 @@ def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
     return replace(Settings(), **{key: _fit(key, value) for key, value in given.items()})
 
 
+def share_metrics(folder: Path) -> None:
+    """Have prometheus-client keep its numbers in files of this folder; it is told by the environment alone."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
 def _from_toml(path: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
@@ -140,6 +173,10 @@ def _fit(key: str, value: Any) -> Any:
     if key not in declared:
         raise Invalid(key, f"is not a setting; those are {', '.join(declared)}")
     default, rules = declared[key].default, declared[key].metadata
+    if isinstance(default, bool):
+        return _truth(key, value)
+    if isinstance(default, tuple):
+        return _addresses(key, value)
     if isinstance(default, int | float):
         number = _number(value, type(default))
         if number is None or not rules["least"] <= number <= rules["most"]:
@@ -151,6 +188,25 @@ def _fit(key: str, value: Any) -> Any:
     if rules["one_of"] and value not in rules["one_of"]:
         raise Invalid(key, f"has to be {' or '.join(rules['one_of'])}")
     return Path(value) if isinstance(default, Path) else str(value)
+
+
+def _truth(key: str, value: Any) -> bool:
+    found = value if isinstance(value, bool) else TRUTHS.get(value.lower()) if isinstance(value, str) else None
+    if found is None:
+        raise Invalid(key, "has to be true or false")
+    return found
+
+
+def _addresses(key: str, value: Any) -> tuple[str, ...]:
+    """Return a list of networks: of a flag given again and again, of a TOML list, or of words with commas between."""
+    words = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        raise Invalid(key, "has to be a list of addresses or networks")
+    try:
+        networks(words)
+    except ValueError as error:
+        raise Invalid(key, f"has to be a list of addresses or networks: {error}") from error
+    return tuple(words)
 
 
 def _number(value: Any, kind: type[int | float]) -> float | None:

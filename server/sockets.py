@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vault.errors import Unavailable
+from vault.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-from contextlib import contextmanager
-
 BACKLOG = 1024
+REFUSAL = (
+    "{} can be reached by others, and they would send tokens and files in clear: give --tls-certificate and --tls-key, "
+    "or --trusted-proxy with the address of the proxy that has TLS, or --insecure-http if this network is safe"
+)
+
+
+def refuse_open_address(host: str) -> None:
+    """Raise `Invalid` when others than this machine can reach the address, `Unavailable` when there is no such one."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise Unavailable(f"cannot listen on {host}: {error.strerror}") from error
+    if not all(_is_loopback(str(address[0])) for *_, address in found):
+        raise Invalid("host", REFUSAL.format(host))
+
+
+def _is_loopback(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback
 
 
 @contextmanager
@@ -35,7 +55,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-def address(listening: socket.socket) -> str:
+def address(listening: socket.socket, *, tls: bool = False) -> str:
     """Return the URL of a listening socket."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from server import forms
-from server.app_keys import OFFLOAD, PLACES
+from server.app_keys import OFFLOAD, SHARED
 from server.errors import BadRequest
 from server.forms import KIB, Values
 from server.offload import ended
@@ -48,7 +48,7 @@ async def received(request: web.Request, limit: int, begin: Begin, sender: Hasha
     `Refused` when everybody, or the one that `sender` stands for, has too many bodies on the way.
     """
     async with AsyncExitStack() as stack:
-        body = _Body(request, limit, begin, partial(stack.enter_async_context, request.app[PLACES].of(sender)))
+        body = _Body(request, limit, begin, partial(stack.enter_async_context, request.app[SHARED].places.of(sender)))
         try:
             yield await body.read()
         finally:

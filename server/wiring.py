@@ -8,6 +8,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from parsers.isolated import Pool
+from server.measures import Measures
 from vault import keys
 from vault.access import Access
 from vault.artifacts import Artifacts
@@ -65,6 +66,7 @@ class Services:
     retention: Retention
     notices: Notices
     verification: Verification
+    measures: Measures
 
     @property
     def reads_are_quick(self) -> bool:
@@ -173,13 +175,15 @@ def _source(settings: Settings) -> str:
 
 
 def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: BlobStore) -> Services:
+    measures = Measures()
+    database, blobs = measures.database(database), measures.blobs(blobs)
     storage = SealedStorage(keyring, blobs, database)
     parsers = Pool(settings.parser_children)
     tokens = Tokens(database, keyring.derive("tokens"))
     projects = Projects(database)
     pipelines = Pipelines(database, tokens.digest)
     limits = Limits(settings.secure_file_bytes, settings.secure_files_per_project)
-    secure_files = SecureFiles(database, storage, parsers.inspect, limits)
+    secure_files = SecureFiles(database, storage, measures.inspect(parsers.inspect), limits)
     uploads = Uploads(database, storage, tokens.digest)
     projects.on_delete(secure_files.forget_project)
     projects.on_delete(uploads.forget_project)
@@ -216,4 +220,5 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: B
                 GitRepositories(database, repositories.store),
             )
         ),
+        measures=measures,
     )

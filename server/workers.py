@@ -12,10 +12,13 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from server.process import ENDING, NOTICE_SECONDS, Parent, serve
+from server.process import DRAIN, ENDING, NOTICE_SECONDS, RELOAD, Parent, read_again, serve
+from server.shared import Shared
 from server.wiring import open_services
 
 if TYPE_CHECKING:
@@ -23,10 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from server.settings import Settings
+    from server.tls import Certificate
 
 log = logging.getLogger("secure_files.workers")
 
-WATCHED = (*ENDING, signal.SIGCHLD)
+WATCHED = (*ENDING, signal.SIGCHLD, signal.SIGHUP)
 # A worker that dies younger than this is started again no faster than this, so that a broken one does not spin.
 YOUNG_SECONDS = 1.0
 LATE_SECONDS = 3.0
@@ -47,9 +51,11 @@ class Workers:
     Make it in a process without threads: the children are forked.
     """
 
-    def __init__(self, settings: Settings, listening: socket.socket) -> None:
+    def __init__(self, settings: Settings, listening: socket.socket, certificate: Certificate | None = None) -> None:
         self._settings = settings
         self._listening = listening
+        self._certificate = certificate
+        self._shared = Shared.make(settings, processes=settings.workers)
         self._running: dict[int, Worker] = {}
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -59,11 +65,15 @@ class Workers:
         try:
             for _ in range(self._settings.workers):
                 self._start()
-            while signal.sigwait(WATCHED) == signal.SIGCHLD:
-                self._replace_dead()
+            while (number := signal.sigwait(WATCHED)) not in ENDING:
+                if number == signal.SIGHUP:
+                    self._reload()
+                else:
+                    self._replace_dead()
             self._drain()
         finally:
             self._kill()
+            self._shared.remove()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
 
     def _start(self) -> None:
@@ -73,9 +83,23 @@ class Workers:
             os.close(ours)
             for other in self._running.values():
                 os.close(other.pipe)
-            _be_worker(self._settings, self._listening, theirs)
+            _be_worker(partial(self._serve, Parent(theirs)))
         os.close(theirs)
         self._running[pid] = Worker(pid, ours, time.monotonic())
+
+    def _serve(self, parent: Parent) -> None:
+        services = open_services(self._settings)
+        try:
+            serve(
+                services,
+                self._settings,
+                self._listening,
+                parent=parent,
+                certificate=self._certificate,
+                shared=self._shared,
+            )
+        finally:
+            services.close()
 
     def _reap(self) -> list[Worker]:
         """Return the workers that have ended since the last look."""
@@ -86,6 +110,7 @@ class Workers:
                 break
             if worker := self._running.pop(pid, None):
                 os.close(worker.pipe)
+                self._shared.forget(pid)
                 ended.append(worker)
                 log.info("worker %s ended with %s", pid, os.waitstatus_to_exitcode(status))
         return ended
@@ -96,11 +121,20 @@ class Workers:
             time.sleep(max(0.0, worker.started + YOUNG_SECONDS - time.monotonic()))
             self._start()
 
+    def _reload(self) -> None:
+        # Here as well: a worker that takes the place of a dead one is forked with what this process knows.
+        read_again(self._certificate)
+        self._say(RELOAD)
+
+    def _say(self, word: bytes) -> None:
+        for worker in self._running.values():
+            with suppress(BrokenPipeError):  # it has just died, and SIGCHLD comes next
+                os.write(worker.pipe, word)
+
     def _drain(self) -> None:
         # The workers take connections for a moment longer; what came after that would wait here for nobody.
         self._listening.close()
-        for worker in self._running.values():
-            os.write(worker.pipe, b"d")
+        self._say(DRAIN)
         deadline = time.monotonic() + NOTICE_SECONDS + self._settings.grace + LATE_SECONDS
         while self._running and (left := deadline - time.monotonic()) > 0:
             found = signal.sigtimedwait(WATCHED, left)
@@ -135,18 +169,14 @@ def apart(work: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _be_worker(settings: Settings, listening: socket.socket, pipe: int) -> None:
-    """Serve in a forked child and never return."""
+def _be_worker(work: Callable[[], None]) -> None:
+    """Do the work in a forked child and never return."""
     status = 1
     try:
-        for number in ENDING:
+        for number in (*ENDING, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-        services = open_services(settings)
-        try:
-            serve(services, settings, listening, parent=Parent(pipe))
-        finally:
-            services.close()
+        work()
         status = 0
     except BaseException:
         log.exception("a worker could not go on")

@@ -50,17 +50,18 @@ class Answer:
 class Client:
     """Speaks to one vault with one token (or none)."""
 
-    def __init__(self, url: str, token: str | None, header: str = "PRIVATE-TOKEN") -> None:
+    def __init__(self, url: str, token: str | None, header: str = "PRIVATE-TOKEN", *, verify: bool = True) -> None:
         self.url = url
         self.token = token
         self._headers = {header: token} if token else {}
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.verify = verify
 
     def __call__(self, method: str, path: str, **kwargs: Any) -> Answer:
-        """Send a request; a path that does not begin with `/-/` lies under /api/v4."""
+        """Send a request; a path that begins with neither `/-/` nor `/metrics` lies under /api/v4."""
         headers = {**self._headers, **kwargs.pop("headers", {})}
-        prefix = "" if path.startswith("/-/") else "/api/v4"
+        prefix = "" if path.startswith(("/-/", "/metrics")) else "/api/v4"
         request = requests.Request(method, self.url + prefix, headers=headers, **kwargs)
         prepared = self._session.prepare_request(request)
         # requests would normalise dots and escapes: the path goes out as the test wrote it.

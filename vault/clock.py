@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def now() -> str:
@@ -13,6 +13,11 @@ def now() -> str:
 def stamp(moment: datetime) -> str:
     """Write an aware moment in the catalog's form; such texts order as the moments do."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def in_days(days: float) -> str:
+    """Return the moment so many days from now, in the catalog's form."""
+    return stamp(datetime.now(UTC) + timedelta(days=days))
 
 
 def today() -> str:

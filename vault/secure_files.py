@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 from vault import doctor
 from vault.catalog import access as access_sql
 from vault.catalog import secure_files as sql
-from vault.clock import now, today
+from vault.clock import in_days, now, today
 from vault.errors import BlobMissing, Conflict, Invalid, LimitExceeded, NotFound, StorageFull, TooLarge, UnsafePath
 from vault.models import Listing, Page, Principal, Role, SecureFile
 from vault.storage import Owner
@@ -166,6 +166,20 @@ class SecureFiles:
                 break
             done += 1
         return done
+
+    def expiry_windows(self) -> dict[str, int]:
+        """Count all files by when they expire, each in the first window that it falls into."""
+        days = {"now": 0, "week": 7, "month": 30, "quarter": 90}
+        (row,) = self._db.query(sql.EXPIRY_WINDOWS, **{name: in_days(number) for name, number in days.items()})
+        found = {name: int(count or 0) for name, count in row.items()}
+        return {
+            "expired": found["expired"],
+            "7d": found["week"] - found["expired"],
+            "30d": found["month"] - found["week"],
+            "90d": found["quarter"] - found["month"],
+            "later": found["dated"] - found["quarter"],
+            "never": found["every"] - found["dated"],
+        }
 
     def content_in_row(self, project_id: int, file_id: int) -> tuple[SecureFile, bytes | bytearray | None]:
         """Return a file, and its content when that lies in the catalog: two short reads. Raises as `content` does."""

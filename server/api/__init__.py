@@ -11,6 +11,7 @@ from server.api import (
     health,
     jobs,
     members,
+    metrics,
     openapi,
     projects,
     repository_files,
@@ -24,6 +25,7 @@ from server.api import (
 FAMILIES = (
     health,
     openapi,
+    metrics,
     users,
     tokens,
     groups,

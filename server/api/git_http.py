@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiohttp import web
 
 from server import cgi
-from server.access import Endpoint, authenticate
+from server.access import Endpoint, authenticate, count_anonymous
 from server.app_keys import GIT_SLOTS, OFFLOAD, SERVICES, SETTINGS
 from server.describing import FILE, PLAIN, PROBLEM, TEXT, USUAL, About, Answer, Value, one_of
 from server.errors import Refused
@@ -112,6 +112,8 @@ async def _caller(request: web.Request, service: str) -> Caller:
     who = None
     if any(name in request.headers for name in CREDENTIALS):
         who = await authenticate(request, LOGIN)
+    else:
+        count_anonymous(request)
     access, offload = request.app[SERVICES].access, request.app[OFFLOAD]
     try:
         project = await offload.read(access.project, who, request.match_info["path"])

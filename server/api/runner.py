@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from server import forms
-from server.access import Endpoint, count_wrong_token
+from server.access import Endpoint, count_job_request, count_request, count_wrong_token
 from server.api.jobs import present_job
 from server.api.shapes import ARTIFACT
 from server.api.shapes import JOB as JOB_SHAPE
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from server.forms import Values
-    from vault.models import Artifact, Job
+    from vault.models import Artifact, Job, Principal
     from vault.storage import BlobWriter
 
 JOB = f"{API}/jobs/{{job_id:[^/]+}}"
@@ -92,8 +92,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     services, offload = request.app[SERVICES], request.app[OFFLOAD]
     token = _token(request, forms.query(request)) or ""
 
-    def work() -> Artifact:
-        caller = services.tokens.job(token)
+    def work(caller: Principal) -> Artifact:
         try:
             job = services.pipelines.any_job(_job_id(request))
             found = services.access.project(caller, str(job.project_id))
@@ -108,10 +107,12 @@ async def download(request: web.Request) -> web.StreamResponse:
         return artifact
 
     try:
-        artifact = await offload.read(work)
+        caller = await offload.read(services.tokens.job, token)
     except Unauthenticated:
         count_wrong_token(request)
         raise
+    count_request(request, caller)
+    artifact = await offload.read(work, caller)
     return await send(request, services.artifacts.content(artifact), artifact.filename)
 
 
@@ -160,6 +161,7 @@ async def _running_job(request: web.Request, values: Values) -> Job:
     except Forbidden:
         count_wrong_token(request)
         raise
+    count_job_request(request, job)
     if job.status != "running":
         raise Refused(403, {"message": "403 Forbidden - Job is not running"}, {"Job-Status": job.status})
     return job

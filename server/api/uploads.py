@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from server import media, paging
-from server.access import Endpoint, principal, project
+from server.access import Endpoint, principal, project, sender
 from server.api.shapes import NEW_UPLOAD, UPLOAD
 from server.app_keys import OFFLOAD, SERVICES, SETTINGS
 from server.describing import FILE, PROBLEM, About, Answer, Value, gives, lists, removes, sends
@@ -73,7 +73,7 @@ async def create(request: web.Request) -> web.Response:
         return services.uploads.writer(found.id)
 
     caller = principal(request)
-    async with received(request, settings.upload_bytes, begin, (caller.user.id, caller.token_id)) as form:
+    async with received(request, settings.upload_bytes, begin, sender(caller)) as form:
         name = safe_name(form.filename)
         kept, secret = await request.app[OFFLOAD].to_end(services.uploads.add, caller, found.id, name, form.writer)
     return json_answer(present_new(kept, secret), 201)

@@ -98,6 +98,13 @@ class TestFormatter:
         assert re.fullmatch(STAMP, found.pop("time"))
         assert found == {"level": "ERROR", "logger": "vault.test", "message": 'it is "7"'}
 
+    def test_json_has_the_facts_of_a_request_as_fields(self) -> None:
+        record = logging.LogRecord("vault.test", logging.INFO, "", 0, "GET it", (), None)
+        record.facts = {"path": f"/x?private_token={SECRET}", "status": 200, "duration_ms": 1.2345}
+        found = json.loads(Formatter("json").format(record))
+
+        assert (found["path"], found["status"], found["duration_ms"]) == ("/x?private_token=[FILTERED]", 200, 1.2)
+
     @pytest.mark.parametrize("form", ["text", "json"])
     def test_no_secret_of_message_arguments_or_exception_is_written(self, form: str) -> None:
         secret = new_secret(PERSONAL)

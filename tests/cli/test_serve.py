@@ -169,7 +169,7 @@ class TestRefused:
         assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in text
 
     def test_5_when_the_address_is_not_this_machines(self, tmp_path: Path) -> None:
-        text = self.refused(5, "--data", "data", "--host", "192.0.2.1", "--port", "0", cwd=tmp_path)
+        text = self.refused(5, "--data", "data", "--host", "192.0.2.1", "--port", "0", "--insecure-http", cwd=tmp_path)
 
         assert "cannot listen on 192.0.2.1:0: Cannot assign requested address" in text
 
@@ -181,12 +181,33 @@ class TestRefused:
             (("--workers", "0"), "workers has to be"),
             (("--log", "xml"), "log has to be text or json"),
             (("--data", ""), "data has to be the name of a folder"),
+            (("--trusted-proxy", "proxy.example.com"), "trusted_proxy has to be a list of addresses or networks"),
+            (("--tls-key", "key.pem"), "tls_key is of no use without tls_certificate"),
+            (("--tls-certificate", "absent.pem"), "absent.pem with the key absent.pem: No such file or directory"),
             (("--config", "absent.toml"), "config cannot be read: absent.toml: No such file or directory"),
         ],
     )
     def test_2_when_a_setting_is_wrong(self, tmp_path: Path, argv: tuple[str, str], text: str) -> None:
         assert text in self.refused(2, *argv, cwd=tmp_path)
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+    def test_2_when_others_could_reach_it_in_clear(self, tmp_path: Path, host: str) -> None:
+        text = self.refused(2, "--data", "data", "--host", host, "--port", "0", cwd=tmp_path)
+
+        assert f"host {host} can be reached by others" in text
+        assert all(flag in text for flag in ("--tls-certificate", "--trusted-proxy", "--insecure-http"))
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("meant", [("--insecure-http",), ("--trusted-proxy", "10.0.0.2")])
+    def test_nothing_when_it_is_said_that_this_is_meant(self, tmp_path: Path, meant: tuple[str, ...]) -> None:
+        with Serving("--data", "data", "--host", "0.0.0.0", *meant, cwd=tmp_path) as serving:
+            assert "listening on http://0.0.0.0:" in serving.said
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.2"])
+    def test_nothing_when_only_this_machine_can_reach_it(self, tmp_path: Path, host: str) -> None:
+        with Serving("--data", "data", "--host", host, cwd=tmp_path) as serving:
+            assert serving.end() == 0
 
     def test_2_when_a_variable_is_wrong(self, tmp_path: Path) -> None:
         assert "port has to be" in self.refused(2, cwd=tmp_path, SECURE_FILES_PORT="many")

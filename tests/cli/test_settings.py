@@ -13,7 +13,9 @@ from tests.cli.runner import run
 from vault.errors import Invalid
 
 FIELDS = fields(Settings)
-INTEGERS = [each.name for each in FIELDS if isinstance(each.default, int)]
+INTEGERS = [each.name for each in FIELDS if isinstance(each.default, int) and not isinstance(each.default, bool)]
+TRUTHS = [each.name for each in FIELDS if isinstance(each.default, bool)]
+LISTS = [each.name for each in FIELDS if isinstance(each.default, tuple)]
 TEXTS = [each.name for each in FIELDS if isinstance(each.default, str) and not each.metadata["one_of"]]
 
 
@@ -93,8 +95,43 @@ class TestEverySetting:
 
         assert {getattr(each, name) for each in found} == {3}
 
+    @pytest.mark.parametrize(("written", "meant"), [("true", True), ("YES", True), ("0", False), ("false", False)])
+    @pytest.mark.parametrize("name", TRUTHS)
+    def test_truths_are_taken_from_all_three_places(self, name: str, written: str, meant: bool, config: Path) -> None:
+        config.write_text(f"{name} = {str(meant).lower()}\n")
+        found = [
+            load({name: meant}, {}),
+            load({}, {f"SECURE_FILES_{name.upper()}": written}),
+            load({"config": str(config)}, {}),
+        ]
+
+        assert {getattr(each, name) for each in found} == {meant}
+
+    @pytest.mark.parametrize("name", LISTS)
+    def test_lists_are_taken_from_all_three_places(self, name: str, config: Path) -> None:
+        config.write_text(f'{name} = ["10.0.0.1", "fd00::/8"]\n')
+        found = [
+            load({name: ["10.0.0.1", "fd00::/8"]}, {}),
+            load({}, {f"SECURE_FILES_{name.upper()}": "10.0.0.1, fd00::/8"}),
+            load({"config": str(config)}, {}),
+        ]
+
+        assert {getattr(each, name) for each in found} == {("10.0.0.1", "fd00::/8")}
+
 
 class TestRefusals:
+    @pytest.mark.parametrize("value", ["perhaps", "2"])
+    @pytest.mark.parametrize("name", TRUTHS)
+    def test_a_truth_that_is_none(self, name: str, value: str) -> None:
+        assert str(refused({}, {f"SECURE_FILES_{name.upper()}": value})) == f"{name} has to be true or false"
+
+    @pytest.mark.parametrize("name", LISTS)
+    def test_a_list_of_addresses_with_something_else_in_it(self, name: str, config: Path) -> None:
+        config.write_text(f"{name} = [1]\n")
+
+        assert "has to be a list of addresses" in str(refused({"config": str(config)}))
+        assert "has to be a list of addresses" in str(refused({name: ["localhost"]}))
+
     def test_a_line_that_is_no_setting(self, config: Path) -> None:
         config.write_text("prot = 1\n")
 

@@ -26,11 +26,18 @@ def settings() -> Rows:
             f"`{each.name}`",
             f"`--{each.name.replace('_', '-')}`" if each.name in FLAGS else "",
             f"`{PREFIX}{each.name.upper()}`",
-            f"`{each.default}`" if each.default != "" else "",
+            f"`{_written(each.default)}`" if each.default not in ("", ()) else "",
             each.metadata["about"],
         ]
         for each in fields(Settings)
     ]
+
+
+def _written(default: object) -> str:
+    """Return a default as one would write it in a variable."""
+    if isinstance(default, tuple):
+        return ", ".join(default)
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def options(command: str) -> Rows:

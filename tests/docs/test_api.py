@@ -226,7 +226,7 @@ PLACES = [
 ]
 RAISED = {"BadRequest", "Refused", "Invalid", "LimitExceeded", "Conflict", "Forbidden", "TooLarge", "refuse"}
 NAMED_FIRST = {"Invalid", "Refused", "refuse"}  # their first argument is a field or a status
-TO_THE_OPERATOR = {"settings.py", "wiring.py"}
+TO_THE_OPERATOR = {"settings.py", "sockets.py", "tls.py", "wiring.py"}
 
 
 def texts(path: Path) -> set[str]:

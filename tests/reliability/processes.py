@@ -74,7 +74,7 @@ class Server:
     def _address(self, before: int) -> str:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
-            if found := re.search(rb"listening on (http://\S+)\n", self._log.read_bytes()[before:]):
+            if found := re.search(rb"listening on (https?://\S+)\n", self._log.read_bytes()[before:]):
                 return found[1].decode()
             time.sleep(0.01)
         raise AssertionError(f"the server did not listen; it said:\n{self.log[-2000:]}")
@@ -86,9 +86,21 @@ class Server:
             time.sleep(0.01)
         raise AssertionError(f"the server was not ready in {READY_SECONDS} s; it said:\n{self.log[-2000:]}")
 
+    @property
+    def port(self) -> int:
+        """Where it listens, on this machine."""
+        return self._port
+
+    def wait_for_log(self, text: str) -> None:
+        """Wait until it has said something."""
+        deadline = time.monotonic() + READY_SECONDS
+        while text not in self.log:
+            assert time.monotonic() < deadline, f"it did not say {text!r} in:\n{self.log[-2000:]}"
+            time.sleep(0.01)
+
     def is_ready(self) -> bool:
         try:
-            return Client(self.url, None).get("/-/readiness").status == 200
+            return Client(self.url, None, verify=False).get("/-/readiness").status == 200
         except requests.ConnectionError:
             return False
 
@@ -138,6 +150,24 @@ class Server:
         """The processes that serve, when those are not the parent itself."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text("ascii")
         return [int(pid) for pid in children.split()]
+
+    def kill_one_worker(self) -> None:
+        """Kill a worker, and wait until another has taken its place."""
+        victim = self.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        self.wait_for_log(f"worker {victim} died")
+        deadline = time.monotonic() + READY_SECONDS
+        while victim in self.workers() or not self.is_ready():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def metrics_folder(self) -> Path | None:
+        """The folder where its workers keep their numbers."""
+        for pid in self.workers():
+            for line in Path(f"/proc/{pid}/maps").read_text("utf-8").splitlines():
+                if "secure-files-metrics" in line:
+                    return Path(line.split(None, 5)[5]).parent
+        return None
 
     def connections(self, pid: int) -> int:
         """How many clients a process is connected to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -96,10 +97,18 @@ class SlowUpload(Connection):
         self.send(self._rest[:count])
         self._rest = self._rest[count:]
 
+    def send_rest(self) -> None:
+        """Send the rest and do not wait for the answer."""
+        self.send(self._rest)
+
+    def has_answer(self, seconds: float) -> bool:
+        """Whether an answer begins to come in this time."""
+        return bool(select.select([self._socket], [], [], seconds)[0])
+
     def finish(self) -> Reply:
         """Send the rest and return the answer."""
         try:
-            self.send(self._rest)
+            self.send_rest()
         except ConnectionError:
             return Reply(0, b"")
         return self.read_reply()

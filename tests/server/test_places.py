@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
+from server.counts import Slots
 from server.errors import Refused
+from server.forms import FREE
 from server.places import FOR_ONE, Places
-from tests.harness import ROOT_TOKEN
+from tests.harness import ROOT_TOKEN, Client, unique
+from tests.reliability.processes import Server
+from tests.reliability.slow_clients import SlowUpload
 from tests.server.support import MULTIPART, part, request
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
     from tests.harness import RunningVault
@@ -67,6 +75,87 @@ class TestPlaces:
             async with places.of("other"):
                 pass
             waiting.cancel()
+
+
+class TestSharedPlaces:
+    async def test_count_those_of_other_processes(self) -> None:
+        slots = Slots()
+        places = Places(2, 1, patience=0, slots=slots)
+        holding, told = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            slots.take(0, 1)
+            os.write(told, b"x")
+            signal.pause()
+        os.read(holding, 1)
+        try:
+            async with places.of("a"):
+                with pytest.raises(Refused):
+                    await places.of("b").__aenter__()
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)  # noqa: ASYNC222 - it is as good as dead
+
+        async with places.of("a"), places.of("b"):
+            assert places.taken == 2
+        assert places.taken == 0
+
+
+LARGE = b"x" * (2 * FREE)  # the half that a slow client sends at first is more than is free
+
+
+def begun(server: Server, client: Client, project: int, stack: ExitStack, count: int) -> list[SlowUpload]:
+    """Begin uploads and wait until each has its place, in whichever process."""
+    uploads = [stack.enter_context(SlowUpload(client, project, unique("slow"), LARGE)) for _ in range(count)]
+    deadline = time.monotonic() + 20
+    while f"secure_files_uploads_in_flight {float(count)}" not in client.get("/metrics").body.decode():
+        assert time.monotonic() < deadline, "not all of them came to have a place"
+        time.sleep(0.05)
+    return uploads
+
+
+class TestSecureFiles:
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_of_one_token_that_are_too_many_wait_for_a_place_whichever_process_has_them(
+        self, tmp_path: Path, workers: int
+    ) -> None:
+        """One that waits is taken when another ends; those of another token need not wait."""
+        with Server(tmp_path / "data", workers=workers) as server, ExitStack() as stack:
+            project, other = server.project(), server.client_with_new_token()
+            first, *_ = begun(server, server.root, project, stack, FOR_ONE)
+            late = stack.enter_context(SlowUpload(server.root, project, "late", LARGE))
+            late.send_rest()
+            assert other.upload(project, "of-another", b"x").status == 201
+            assert not late.has_answer(0.5)
+
+            assert first.finish().status == 201
+            assert late.read_reply().status == 201
+
+    def test_that_find_no_place_in_time_are_told_to_come_again(self, tmp_path: Path) -> None:
+        with Server(tmp_path / "data", workers=1) as server, ExitStack() as stack:
+            project = server.project()
+            begun(server, server.root, project, stack, FOR_ONE)
+            answer = server.root.upload(project, "late", LARGE)
+
+            assert (answer.status, answer.json) == (429, {"message": "429 Too Many Requests"})
+            assert answer.headers["Retry-After"] == "10"
+
+    def test_that_have_hardly_begun_take_no_place(self, tmp_path: Path) -> None:
+        with Server(tmp_path / "data", workers=1) as server, ExitStack() as stack:
+            project = server.project()
+            for number in range(FOR_ONE):
+                stack.enter_context(SlowUpload(server.root, project, f"slow-{number}", bytes(FREE)))
+
+            assert server.root.upload(project, "quick", LARGE).status == 201
+
+    def test_whose_sender_is_not_known_yet_have_places_by_address(self, tmp_path: Path) -> None:
+        """The token may be a field of the form, which has to be read first."""
+        with Server(tmp_path / "data", workers=1) as server:
+            project = server.project()
+            nobody = Client(server.url, None)
+
+            assert nobody.upload(project, "a", LARGE, private_token=ROOT_TOKEN).status == 201
+            assert nobody.upload(project, "b", LARGE).status == 401
 
 
 class TestUploads:

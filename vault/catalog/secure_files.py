@@ -32,6 +32,12 @@ DELETE = "DELETE FROM secure_files WHERE id = :id AND project_id = :project RETU
 DELETE_ALL = "DELETE FROM secure_files WHERE project_id = :project RETURNING blob_id"
 QUEUED = """SELECT id, project_id FROM secure_files WHERE metadata_error = 'queued' ORDER BY id LIMIT :limit"""
 UNREADABLE = "SELECT COUNT(*) AS n FROM secure_files WHERE metadata_error IS NOT NULL"
+EXPIRY_WINDOWS = """SELECT COUNT(*) AS every, COUNT(expires_at) AS dated,
+    SUM(CASE WHEN expires_at < :now THEN 1 ELSE 0 END) AS expired,
+    SUM(CASE WHEN expires_at < :week THEN 1 ELSE 0 END) AS week,
+    SUM(CASE WHEN expires_at < :month THEN 1 ELSE 0 END) AS month,
+    SUM(CASE WHEN expires_at < :quarter THEN 1 ELSE 0 END) AS quarter
+    FROM secure_files"""
 # Everything a caller may read: as administrator, as member of the project or a group above it, as owner of the
 # namespace, or as a job of the one project.
 READABLE = """FROM secure_files f JOIN projects p ON p.id = f.project_id
