@@ -46,6 +46,7 @@ COMMANDS = (
     Command("parsers", "list the parsers there are, those of plugins among them", "cli.parsers"),
     Command("completion", "print what makes a shell complete commands and options", "cli.completion"),
     Command("keys", "list, rotate, re-wrap and retire the master keys", "cli.keys"),
+    Command("migrate", "move a vault to a database and a blob store of their own", "cli.migrate"),
     Command("token", "make a personal access token", "cli.token"),
 )
 

@@ -102,11 +102,12 @@ class Services:
         self.database.close()
 
 
-def open_services(settings: Settings, *, create: bool = False) -> Services:
+def open_services(settings: Settings, *, create: bool = False, moved: bool = False) -> Services:
     """Open the vault that the settings describe; with `create`, what is missing of a new one is made.
 
     Raises `BadKeyring` or `UnknownKey` when the keys and the data do not belong together: no new key is made where
-    there is data. Raises `Unavailable` when there is no vault and `create` is not asked.
+    there is data. Raises `Unavailable` when there is no vault and `create` is not asked, and for the catalog of one
+    that was moved elsewhere, unless `moved` asks for it.
     """
     if create:
         close_folder(settings.data)
@@ -114,6 +115,8 @@ def open_services(settings: Settings, *, create: bool = False) -> Services:
         raise Unavailable(
             f"there is no vault in {settings.data}; `secure-files serve --data {settings.data}` makes one"
         )
+    if not settings.database and not moved:
+        _refuse_moved(settings.data)
     try:
         database = open_catalog(settings.database_url(), ballast=True, connections=settings.database_connections)
         blobs = open_blobs(settings.blobs_url(), settings.object_options())
@@ -132,6 +135,27 @@ def open_services(settings: Settings, *, create: bool = False) -> Services:
     except BaseException:
         database.close()
         raise
+
+
+def moved_mark(folder: Path) -> Path:
+    """Return the file that says that the catalog of this folder has moved elsewhere."""
+    return folder / "moved"
+
+
+def _refuse_moved(folder: Path) -> None:
+    if moved_mark(folder).exists():
+        raise Unavailable(
+            f"the vault of {folder} was moved to another database: start with --database and --blobs as they are now. "
+            f"What is written here would not be there; to stay here after all, remove {moved_mark(folder)}"
+        )
+
+
+def open_elsewhere(settings: Settings, database: str, blobs: str) -> tuple[Database, BlobStore]:
+    """Open a catalog and a blob store that a vault is to move to. Raises `Invalid` for URLs that cannot be."""
+    try:
+        return open_catalog(database), open_blobs(blobs, settings.object_options())
+    except ValueError as error:
+        raise Invalid("--to-database or --to-blobs", f"cannot be used: {error}") from error
 
 
 def close_folder(folder: Path) -> None:

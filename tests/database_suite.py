@@ -190,6 +190,29 @@ class DatabaseSuite:
 
         assert database.write(work) == [{"name": "mine"}]
 
+    def test_the_last_id_is_known_after_its_row_is_gone(self, database):
+        assert database.write(lambda tx: tx.last_id("things")) == 0
+        last = [add(database, name) for name in ("a", "b")][-1]
+        database.write(lambda tx: tx.query("DELETE FROM things WHERE id = :id", id=last))
+        assert database.write(lambda tx: tx.last_id("things")) == last
+
+    def test_after_rows_that_came_with_their_ids_the_next_is_greater(self, database):
+        def bring(tx):
+            tx.query("INSERT INTO things (id, name) VALUES (:id, :name)", id=7, name="brought")
+            tx.continue_ids("things", 40)
+
+        database.write(bring)
+        assert add(database, "next") == 41
+
+    def test_a_table_goes_on_where_it_was_when_it_is_told_of_less(self, database):
+        last = [add(database, name) for name in ("a", "b", "c")][-1]
+        database.write(lambda tx: tx.continue_ids("things", 1))
+        assert add(database, "next") == last + 1
+
+    def test_a_table_that_gave_none_out_begins_anew_elsewhere(self, database):
+        database.write(lambda tx: tx.continue_ids("things", 0))
+        assert add(database, "first") == 1
+
     def test_ids_grow_and_are_never_given_out_twice(self, database):
         first, second = add(database, "a"), add(database, "b")
         database.write(lambda tx: tx.query("DELETE FROM things WHERE id = :id", id=second))

@@ -13,12 +13,22 @@ if TYPE_CHECKING:
     from vault.catalog.database import Database, Transaction
     from vault.crypto.keyring import Keyring
 
-INSTANCE, PEPPER = "id", "pepper_check"
+INSTANCE, PEPPER, MOVED = "id", "pepper_check", "moved_at"
 
 
 def instance_of(database: Database) -> str | None:
     """Return the id of the vault that the catalog is of; None for a new catalog."""
     return _value(database, INSTANCE)
+
+
+def moved_at(database: Database) -> str | None:
+    """Return when the vault was moved into this catalog; None for one that began here."""
+    return _value(database, MOVED)
+
+
+def remember_move(tx: Transaction) -> None:
+    """Say in a catalog that a vault was moved into it now."""
+    tx.query(sql.SET_INSTANCE_VALUE, name=MOVED, value=clock.now())
 
 
 def _value(database: Database, name: str) -> str | None:

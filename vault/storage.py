@@ -101,6 +101,10 @@ class SealedStorage:
         self._db = database
         self.uses = KeyUses(database, keyring)
 
+    def over(self, blobs: BlobStore, database: Database) -> SealedStorage:
+        """Return another storage with the same keys."""
+        return SealedStorage(self._keyring, blobs, database)
+
     def writer(self, family: str, project_id: int) -> BlobWriter:
         """Return a writer for one new object; use it in a `with` block and call `finish` at the end."""
         identity = BlobIdentity(self._keyring.instance, secrets.token_hex(16), family, project_id)

@@ -20,6 +20,10 @@ COUNT_SINCE = """SELECT COUNT(*) AS n FROM blobs
     WHERE CAST(:since AS TEXT) IS NULL OR created_at >= CAST(:since AS TEXT)"""
 IDS_SINCE = """SELECT id FROM blobs WHERE id > :after
     AND (CAST(:since AS TEXT) IS NULL OR created_at >= CAST(:since AS TEXT)) ORDER BY id LIMIT :limit"""
+STORED_BLOBS_AFTER = "SELECT id, size FROM blobs WHERE sealed IS NULL AND id > :after ORDER BY id LIMIT :most"
+BLOBS_AFTER = "SELECT * FROM blobs WHERE id > :after ORDER BY id LIMIT :most"
+BLOB_COUNTS = """SELECT COUNT(*) AS blobs, COALESCE(SUM(CASE WHEN sealed IS NULL THEN 1 ELSE 0 END), 0) AS stored
+    FROM blobs"""
 ADD_BLOB = """INSERT INTO blobs
     (id, family, project_id, size, sha256, alg, kek_id, first_kek_id, wrapped, commitment, sealed, created_at)
     VALUES (:id, :family, :project, :size, :sha256, :alg, :kek_id, :kek_id, :wrapped, :commitment, :sealed, :now)"""

@@ -43,6 +43,12 @@ class Transaction(Protocol):
     def lock(self, table: str, row_id: int) -> None:
         """Hold `row_id` of `table` against other writers until the transaction ends: taken before count-then-write."""
 
+    def last_id(self, table: str) -> int:
+        """Return the last id that a table with `{ID}` gave out, of a row that may be gone; 0 when there was none."""
+
+    def continue_ids(self, table: str, last: int) -> None:
+        """Have the ids that the table gives out from now on be greater than `last`: after rows came with theirs."""
+
     def frees_room(self) -> None:
         """Say that this work makes room: on a full disk an engine may use what it keeps back for such works."""
 

@@ -37,6 +37,8 @@ FORGET = "DELETE FROM last_works WHERE at < now() - INTERVAL '1 day'"
 _BEGIN = """BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
     INSERT INTO last_works (connection, work, at) VALUES ('{connection}', '{work}', now())
     ON CONFLICT (connection) DO UPDATE SET work = excluded.work, at = excluded.at"""
+_LAST_ID = "SELECT pg_sequence_last_value(pg_get_serial_sequence(:table, 'id')::regclass) AS last"
+_CONTINUE_IDS = "SELECT setval(pg_get_serial_sequence(:table, 'id'), :last)"
 _LOOK = """INSERT INTO last_works (connection, work, at) VALUES (:connection, '', now())
     ON CONFLICT (connection) DO UPDATE SET work = last_works.work RETURNING work"""
 
@@ -63,6 +65,16 @@ class PostgresTransaction:
     def lock(self, table: str, row_id: int) -> None:
         """Lock the row; rows that refer to it may still come and go, which is all that FOR UPDATE would stop beside."""
         self.query(f"SELECT id FROM {checked_table(table)} WHERE id = :id FOR NO KEY UPDATE", id=row_id)  # noqa: S608
+
+    def last_id(self, table: str) -> int:
+        """Ask the sequence; rows that came with their ids it does not know of."""
+        [row] = self.query(_LAST_ID, table=checked_table(table))
+        return int(row["last"] or 0)
+
+    def continue_ids(self, table: str, last: int) -> None:
+        """Set the sequence."""
+        if last > self.last_id(table):
+            self.query(_CONTINUE_IDS, table=table, last=last)
 
     def frees_room(self) -> None:
         """Nothing is kept back here for a full disk."""

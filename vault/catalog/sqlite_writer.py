@@ -186,6 +186,17 @@ class SqliteTransaction:
         """Check the name alone: `BEGIN IMMEDIATE` holds the whole file against other writers already."""
         checked_table(table)
 
+    def last_id(self, table: str) -> int:
+        """Look where AUTOINCREMENT keeps it."""
+        found = self.query("SELECT seq FROM sqlite_sequence WHERE name = :table", table=checked_table(table))
+        return int(found[0]["seq"]) if found else 0
+
+    def continue_ids(self, table: str, last: int) -> None:
+        """Write it where AUTOINCREMENT keeps it; rows that came with their ids have done so already."""
+        if last > self.last_id(table):
+            self.query("DELETE FROM sqlite_sequence WHERE name = :table", table=table)
+            self.query("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)", table=table, last=last)
+
     def frees_room(self) -> None:
         """Let the work have the room that is kept back, when there is no other."""
         self.makes_room = True
