@@ -80,12 +80,18 @@ def guarded(endpoint: Endpoint) -> Handler:
         request[PRINCIPAL] = await authenticate(request, endpoint)
         return await endpoint.handler(request)
 
+    return placed(handler) if endpoint.takes_place else handler
+
+
+def placed(handler: Handler) -> Handler:
+    """Return a handler whose request gives its place among the uploads back when it ends, if it took one."""
+
     async def with_a_place(request: web.Request) -> web.StreamResponse:
         async with AsyncExitStack() as stack:
             request[TAKE_PLACE] = partial(_take_place, request, stack)
             return await handler(request)
 
-    return with_a_place if endpoint.takes_place else handler
+    return with_a_place
 
 
 async def authenticate(request: web.Request, endpoint: Endpoint) -> Principal | None:
@@ -111,7 +117,7 @@ async def authenticate(request: web.Request, endpoint: Endpoint) -> Principal | 
         raise
     count_request(request, principal)
     if not endpoint.any_scope:
-        _check_scope(request, endpoint, principal)
+        check_scope(request, endpoint, principal)
     return principal
 
 
@@ -177,7 +183,8 @@ def _principal(request: web.Request, credential: Credential) -> Principal:
         return tokens.job(credential.secret)
 
 
-def _check_scope(request: web.Request, endpoint: Endpoint, principal: Principal) -> None:
+def check_scope(request: web.Request, endpoint: Endpoint, principal: Principal) -> None:
+    """Raise `InsufficientScope` when the caller's token does not reach."""
     enough = ("api", *endpoint.scopes) if request.method in READING else ("api",)
     if principal.scopes.isdisjoint(enough):
         raise InsufficientScope(enough)

@@ -30,6 +30,8 @@ from server.notify.schedule import telling
 from server.offload import Offload
 from server.shared import Shared
 from server.turns import Turns
+from server.web.guard import paged
+from server.web.pages import PAGES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -69,6 +71,8 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
     for endpoint in app[ENDPOINTS]:
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
             app.router.add_route(method, endpoint.path, guarded(endpoint))
+    for endpoint in PAGES:
+        app.router.add_route(endpoint.method, endpoint.path, paged(endpoint))
     return app
 
 

@@ -106,8 +106,13 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _crash(request: web.Request, error: Exception, answer: web.Response | None = None) -> web.Response:
-    log.error("%s: %s", request[REQUEST_ID], type(error).__name__, exc_info=error)
+    log_crash(request, error)
     return answer or json_answer({"message": "500 Internal Server Error"}, 500)
+
+
+def log_crash(request: web.Request, error: Exception) -> None:
+    """Log an error of the program's, or of what is stored, under the request's id."""
+    log.error("%s: %s", request[REQUEST_ID], type(error).__name__, exc_info=error)
 
 
 def json_refusal(error: web.HTTPException) -> web.StreamResponse:

@@ -31,6 +31,7 @@ from vault.retention import Retention
 from vault.rewrapping import Rewrapping
 from vault.rotation import Rotation
 from vault.secure_files import SecureFiles
+from vault.sessions import Sessions
 from vault.storage import SealedStorage
 from vault.tokens import Tokens
 from vault.uploads import Uploads
@@ -67,6 +68,7 @@ class Services:
     notices: Notices
     verification: Verification
     measures: Measures
+    sessions: Sessions
 
     @property
     def reads_are_quick(self) -> bool:
@@ -245,4 +247,5 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: B
             )
         ),
         measures=measures,
+        sessions=Sessions(database, tokens),
     )

@@ -53,6 +53,11 @@ class SecureFiles:
             total = self._db.query(sql.COUNT_FILTERED, **where)[0]["n"]
         return Listing([_with_id(row["id"], row["document"]) for row in rows], total)
 
+    def of_project(self, project_id: int, page: Page) -> list[SecureFile]:
+        """Return the project's files, newest first."""
+        rows = self._db.query(sql.PAGE, project=project_id, name=None, before=None, size=page.size, offset=page.offset)
+        return [sql.secure_file(row) for row in rows]
+
     def get(self, project_id: int, file_id: int) -> SecureFile:
         """Return one file of the project. Raises `NotFound`."""
         rows = self._db.query(sql.FILE, id=file_id, project=project_id)

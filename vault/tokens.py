@@ -86,7 +86,10 @@ class Tokens:
         rows = self._db.query(sql.TOKEN_BY_DIGEST, digest=digest)
         if not rows or not hmac.compare_digest(rows[0]["digest"], digest):
             raise Unauthenticated
-        row = rows[0]
+        return self.principal_of(rows[0])
+
+    def principal_of(self, row: Row) -> Principal:
+        """Return whom the token in a row (`TOKEN_BY_DIGEST`) stands for, as `personal` does."""
         if row["revoked"]:
             raise TokenRevoked
         if row["expires_at"] is not None and row["expires_at"] <= clock.today():

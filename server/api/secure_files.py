@@ -48,7 +48,8 @@ def file_id(request: web.Request) -> int:
     return number
 
 
-def _body_limit(settings: Settings) -> int:
+def body_limit(settings: Settings) -> int:
+    """Return how many bytes a request with a secure file may have."""
     return settings.secure_file_bytes + forms.MULTIPART_SLACK
 
 
@@ -108,7 +109,7 @@ async def download(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """Take a new file in; the answer has its metadata already."""
     found = await project(request, Role.MAINTAINER)
-    check = Check(await forms.read(request, _body_limit(request.app[SETTINGS])))
+    check = Check(await forms.read(request, body_limit(request.app[SETTINGS])))
     name = check.text("name", required=True)
     file = check.file("file")
     password = check.maybe_text("password")
@@ -124,7 +125,7 @@ async def update(request: web.Request) -> web.Response:
     number = file_id(request)
     files, offload = request.app[SERVICES].secure_files, request.app[OFFLOAD]
     await offload.read(files.get, found.id, number)
-    check = Check(await forms.read(request, _body_limit(request.app[SETTINGS])))
+    check = Check(await forms.read(request, body_limit(request.app[SETTINGS])))
     file, password = check.file("file"), check.maybe_text("password")
     check.done()
     return json_answer(present(await offload.call(files.replace, found.id, number, file.content, password)))
@@ -161,7 +162,7 @@ ENDPOINTS = (
         COLLECTION,
         create,
         job_token=True,
-        body_limit=_body_limit,
+        body_limit=body_limit,
         takes_place=True,
         about=gives(SECURE_FILE, status=201).taking(NAME, *CONTENT),
     ),
@@ -171,7 +172,7 @@ ENDPOINTS = (
         ONE,
         update,
         job_token=True,
-        body_limit=_body_limit,
+        body_limit=body_limit,
         takes_place=True,
         about=gives(SECURE_FILE).taking(*CONTENT),
     ),

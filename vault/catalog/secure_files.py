@@ -15,6 +15,7 @@ FILTERED = """FROM secure_files WHERE project_id = :project AND (CAST(:name AS T
     AND (CAST(:before AS TEXT) IS NULL OR expires_at < :before)"""
 DOCUMENTS = f"SELECT id, document {FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
 COUNT_FILTERED = f"SELECT COUNT(*) AS n {FILTERED}"
+PAGE = f"SELECT * {FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
 FILE = "SELECT * FROM secure_files WHERE id = :id AND project_id = :project"
 COUNT = "SELECT COUNT(*) AS n FROM secure_files WHERE project_id = :project"
 TAKEN = "SELECT id FROM secure_files WHERE project_id = :project AND name = :name"

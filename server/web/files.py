@@ -1,0 +1,123 @@
+"""A project's secure files: look, upload, replace, download, delete, try a password."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from server import forms
+from server.access import Endpoint, project
+from server.api.secure_files import body_limit, download, file_id
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES, SETTINGS
+from server.errors import BadRequest
+from server.forms import UploadedFile
+from server.web.guard import words
+from server.web.rendering import Told, document_of, expiry_of, issuer_of, render, see_other
+from vault.doctor import UNREADABLE
+from vault.errors import VaultError
+from vault.models import Page, Role
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from server.wiring import Services
+    from vault.models import Principal, Project
+
+ALL = 1000
+PROJECT = "/-/projects/{id:[0-9]+}"
+FILE = PROJECT + "/files/{secure_file_id:[0-9]+}"
+
+
+async def index(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
+    """Show a project's files, with what can be done to whom may do it."""
+    found = await project(request, Role.DEVELOPER)
+    files, role = await request.app[OFFLOAD].call(_gather, request.app[SERVICES], request[PRINCIPAL], found)
+    return render(
+        request,
+        "files.html",
+        status,
+        project=found,
+        files=[(file, expiry_of(file), issuer_of(file)) for file in files],
+        maintains=role >= Role.MAINTAINER,
+        limit=request.app[SETTINGS].secure_file_bytes,
+        problem=problem,
+        tab="files",
+    )
+
+
+def _gather(services: Services, who: Principal | None, found: Project) -> tuple[list[Any], Role]:
+    files = services.secure_files.of_project(found.id, Page(1, ALL))
+    return files, services.access.role(who, found)
+
+
+async def create(request: web.Request) -> web.Response:
+    """Take a file in; what is wrong with it is said on the same page."""
+    found = await project(request, Role.MAINTAINER)
+    values = await forms.read(request)
+    file, password = values.get("file"), str(values.get("password") or "")
+    try:
+        if not isinstance(file, UploadedFile) or not file.filename:
+            raise BadRequest("choose a file first")
+        name = str(values.get("name") or "").strip() or file.filename.replace("\\", "/").rpartition("/")[2]
+        add = request.app[SERVICES].secure_files.add
+        stored = await request.app[OFFLOAD].call(add, found.id, name, file.content, password or None)
+    except (VaultError, BadRequest) as error:
+        return await index(request, words(error), 400)
+    return see_other(f"/-/projects/{found.id}/files/{stored.id}?done=uploaded")
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show what a file holds."""
+    found = await project(request, Role.DEVELOPER)
+    number, services = file_id(request), request.app[SERVICES]
+    file = await request.app[OFFLOAD].read(services.secure_files.get, found.id, number)
+    role = await request.app[OFFLOAD].read(services.access.role, request[PRINCIPAL], found)
+    return render(
+        request,
+        "file.html",
+        project=found,
+        file=file,
+        metadata=document_of(file)["metadata"] or Told(),
+        expiry=expiry_of(file),
+        reason=UNREADABLE.get(file.metadata_error or ""),
+        maintains=role >= Role.MAINTAINER,
+        tab="files",
+    )
+
+
+async def replace(request: web.Request) -> web.Response:
+    """Put another content in a file's place."""
+    found, number = await project(request, Role.MAINTAINER), file_id(request)
+    values = await forms.read(request)
+    file, password = values.get("file"), str(values.get("password") or "")
+    if not isinstance(file, UploadedFile) or not file.filename:
+        raise BadRequest("Choose a file first.")
+    change = request.app[SERVICES].secure_files.replace
+    await request.app[OFFLOAD].call(change, found.id, number, file.content, password or None)
+    return see_other(f"/-/projects/{found.id}/files/{number}?done=replaced")
+
+
+async def read_again(request: web.Request) -> web.Response:
+    """Try a password; it is used once and not kept."""
+    found, number = await project(request, Role.MAINTAINER), file_id(request)
+    password = str((await forms.read(request)).get("password") or "")
+    again = request.app[SERVICES].secure_files.read_again
+    file = await request.app[OFFLOAD].call(again, found.id, number, password)
+    return see_other(f"/-/projects/{found.id}/files/{number}?done={'unread' if file.metadata_error else 'read'}")
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Delete a file, whose name the form had to repeat nothing of: the button stands behind a question."""
+    found = await project(request, Role.MAINTAINER)
+    await request.app[OFFLOAD].call(request.app[SERVICES].secure_files.remove, found.id, file_id(request))
+    return see_other(f"/-/projects/{found.id}?done=deleted")
+
+
+ENDPOINTS = (
+    Endpoint("GET", PROJECT, index),
+    Endpoint("POST", f"{PROJECT}/files", create, body_limit=body_limit, takes_place=True),
+    Endpoint("GET", FILE, show),
+    Endpoint("GET", f"{FILE}/download", download),
+    Endpoint("POST", f"{FILE}/replace", replace, body_limit=body_limit, takes_place=True),
+    Endpoint("POST", f"{FILE}/password", read_again),
+    Endpoint("POST", f"{FILE}/delete", remove),
+)

@@ -1,0 +1,122 @@
+"""Templates to answers, with the headers that let a browser run nothing but our own script."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from server.app_keys import PRINCIPAL
+from vault.expiry import in_words, report
+from vault.secure_files import present
+
+if TYPE_CHECKING:
+    from vault.expiry import Expiry
+    from vault.models import SecureFile
+
+SESSION = web.RequestKey("session", str)
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "private, no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+# What is said on the page that a form leads to.
+SAID = {
+    "uploaded": "The file is in the vault.",
+    "replaced": "The file is replaced; its id and name stay.",
+    "deleted": "The file is deleted. Its key is erased: nobody can read it any more.",
+    "read": "The file was read again.",
+    "unread": "The file could not be read with that password.",
+}
+
+
+@cache
+def templates() -> Environment:
+    """Return the templates; whatever a file is called is text in them."""
+    loader = ChoiceLoader([PackageLoader("server.web"), PackageLoader("server.reports")])
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found.filters.update(in_words=in_words, size=size, day=day)
+    return found
+
+
+def render(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
+    """Answer with a page."""
+    caller = request.get(PRINCIPAL)
+    text = (
+        templates()
+        .get_template(template)
+        .render(
+            user=caller.user if caller else None,
+            can_write=caller is not None and "api" in caller.scopes,
+            form_token=form_token(request.get(SESSION, "")),
+            said=SAID.get(request.query.get("done", ""), ""),
+            now=datetime.now(UTC),
+            **values,
+        )
+    )
+    return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
+
+
+def problem(request: web.Request, status: int, text: str) -> web.Response:
+    """Answer with a page that says what went wrong."""
+    return render(request, "problem.html", status, code=status, text=text)
+
+
+def see_other(place: str) -> web.Response:
+    """Send the browser to another page of this vault, by GET."""
+    return web.Response(status=303, headers={**HEADERS, "Location": place})
+
+
+def form_token(session: str) -> str:
+    """Return what every form of a session holds and no other site can know."""
+    return hmac.new(session.encode(), b"form", hashlib.sha256).hexdigest() if session else ""
+
+
+def expiry_of(file: SecureFile) -> Expiry | None:
+    """Return when a file expires in the report's form, None when it does not."""
+    if file.expires_at is None:
+        return None
+    row = {"project_id": file.project_id, "project": "", "id": file.id, "name": file.name, "kind": file.kind}
+    return report([{**row, "expires_at": file.expires_at}], datetime.now(UTC))[0]
+
+
+class Told(dict[str, Any]):
+    """An object of a file's metadata: what it does not tell is None."""
+
+    def __missing__(self, _: str) -> None:
+        return None
+
+
+def document_of(file: SecureFile) -> dict[str, Any]:
+    """Return what the API tells of a file."""
+    found: dict[str, Any] = json.loads(present(file), object_hook=Told)
+    return found
+
+
+def issuer_of(file: SecureFile) -> str:
+    """Return who issued a file's certificate, in one name."""
+    metadata = document_of(file).get("metadata") or {}
+    issuer = metadata.get("issuer") or {}
+    return str(issuer.get("CN") or issuer.get("O") or metadata.get("team_name") or "")
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as a person reads it."""
+    number = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number < 1024 or unit == "GiB":
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1024
+    raise AssertionError("unreachable")
+
+
+def day(moment: str | None) -> str:
+    """Return the day of a catalog time."""
+    return moment[:10] if moment else ""

@@ -1,0 +1,96 @@
+"""Signing in with a token, and out; and the style and script of the pages."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from server import forms
+from server.access import Endpoint, count_wrong_token
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.web.guard import with_session
+from server.web.rendering import SESSION, render, see_other
+from vault.errors import NotFound, TokenExpired, TokenRevoked, Unauthenticated
+
+if TYPE_CHECKING:
+    from vault.models import Principal
+
+TYPES = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+ENOUGH = ("api", "read_api")
+
+
+async def show(request: web.Request) -> web.Response:
+    """Ask for a token."""
+    if request[PRINCIPAL] is not None:
+        return see_other("/")
+    return render(request, "sign_in.html", to=_back(request.query.get("to", "")), problem="")
+
+
+async def begin(request: web.Request) -> web.Response:
+    """Begin a session, always a new one: one that was planted in the browser before is of no use."""
+    values = await forms.read(request)
+    token, back = values.get("token"), _back(str(values.get("to", "")))
+    try:
+        secret = await _begin(request, token.strip() if isinstance(token, str) else "")
+    except Unauthenticated as error:
+        if type(error) is Unauthenticated:
+            count_wrong_token(request)
+        return render(request, "sign_in.html", 401, to=back, problem=_reason(error))
+    await _end(request)
+    return with_session(see_other(back), request, secret)
+
+
+async def _begin(request: web.Request, token: str) -> str:
+    secret, who = await request.app[OFFLOAD].call(request.app[SERVICES].sessions.begin, token)
+    if not _may_read(who):
+        await request.app[OFFLOAD].call(request.app[SERVICES].sessions.end, secret)
+        raise TokenRevoked("the page needs a token with the scope api or read_api")
+    return secret
+
+
+def _may_read(who: Principal) -> bool:
+    return not who.scopes.isdisjoint(ENOUGH)
+
+
+def _reason(error: Unauthenticated) -> str:
+    if isinstance(error, TokenExpired):
+        return "That token has expired."
+    if isinstance(error, TokenRevoked):
+        return str(error)[:1].upper() + str(error)[1:] + "." if str(error) else "That token was revoked."
+    return "That is no token of this vault."
+
+
+async def end(request: web.Request) -> web.Response:
+    """End the session: who kept its cookie cannot use it."""
+    await _end(request)
+    return with_session(see_other("/-/sign_in"), request, "")
+
+
+async def _end(request: web.Request) -> None:
+    if request[SESSION]:
+        await request.app[OFFLOAD].call(request.app[SERVICES].sessions.end, request[SESSION])
+
+
+def _back(path: str) -> str:
+    """Return where to go after signing in: a page of this vault, whatever the link said."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"
+
+
+async def static(request: web.Request) -> web.Response:
+    """Send the style, the script or the picture."""
+    name = request.match_info["name"]
+    if name not in TYPES:
+        raise NotFound
+    content = resources.files("server.web").joinpath("static", name).read_bytes()
+    headers = {"Cache-Control": "public, max-age=3600", "Content-Security-Policy": "default-src 'none'"}
+    return web.Response(body=content, content_type=TYPES[name], charset="utf-8", headers=headers)
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/-/sign_in", show, open=True),
+    Endpoint("POST", "/-/sign_in", begin, open=True),
+    Endpoint("POST", "/-/sign_out", end),
+    Endpoint("GET", "/-/static/{name:[^/]+}", static, open=True),
+)
