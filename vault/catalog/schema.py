@@ -166,7 +166,10 @@ MIGRATIONS: tuple[Migration, ...] = (
                 PRIMARY KEY (kind, subject))""",
             # Objects that were in the store and in no row when somebody looked; removed when it is so again.
             "CREATE TABLE orphans (blob_id TEXT PRIMARY KEY, found_at TEXT NOT NULL)",
-        "0005_sessions",
+        ),
+    ),
+    Migration(
+        "0007_sessions",
         (
             """CREATE TABLE sessions (
                 digest TEXT PRIMARY KEY, token_id {INT} NOT NULL REFERENCES tokens(id) ON DELETE CASCADE,

@@ -1,0 +1,156 @@
+"""The pages by hand and without scripts: what they show, what their forms do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.web.browser import Browser
+
+if TYPE_CHECKING:
+    from tests.harness import RunningVault
+
+SAMPLES = Path(__file__).parent.parent.parent / "sample_certs" / "files"
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / name).read_bytes()
+
+
+@pytest.fixture
+def browser(vault: RunningVault) -> Browser:
+    browser = Browser(vault.url)
+    assert browser.sign_in().status == 200
+    return browser
+
+
+class TestFirstPage:
+    def test_shows_what_expires_and_leads_to_the_file(
+        self, vault: RunningVault, project: dict[str, Any], browser: Browser
+    ) -> None:
+        vault.root.upload(project["id"], "first-page.cer", sample("development-expired.CER"))
+
+        page = browser.get("/")
+
+        assert "first-page.cer" in page.links
+        assert "first-page.cer" in browser.get(page.links["first-page.cer"]).said
+        assert "expired" in page.said
+
+    def test_shows_only_what_the_token_may_read(self, vault: RunningVault, project: dict[str, Any]) -> None:
+        vault.root.upload(project["id"], "hidden.cer", sample("sample.cer"))
+        _, stranger = vault.user("read_api")
+        browser = Browser(vault.url)
+        browser.sign_in(str(stranger.token))
+
+        assert "hidden.cer" not in browser.get("/").text
+        assert browser.get(f"/-/projects/{project['id']}").status == 404
+
+
+class TestFiles:
+    def test_are_uploaded_shown_replaced_and_deleted(
+        self, vault: RunningVault, project: dict[str, Any], browser: Browser
+    ) -> None:
+        home = f"/-/projects/{project['id']}"
+        page = browser.submit(browser.get(home), f"{home}/files", {"file": ("a.cer", sample("sample.cer"))})
+        assert "The file is in the vault." in page.said
+        one = page.url.removeprefix(vault.url).partition("?")[0]
+
+        assert browser.get(f"{one}/download").headers["Content-Disposition"] == 'attachment; filename="a.cer"'
+        page = browser.submit(page, f"{one}/replace", {"file": ("b.cer", sample("push-services.crt"))})
+        assert "The file is replaced" in page.said
+        assert vault.root.get(f"/projects/{project['id']}/secure_files").json[0]["name"] == "a.cer"
+        page = browser.submit(page, f"{one}/delete")
+        assert "nobody can read it any more" in page.said
+        assert vault.root.get(f"/projects/{project['id']}/secure_files").json == []
+
+    def test_that_cannot_be_taken_are_told_on_the_same_page(
+        self, vault: RunningVault, project: dict[str, Any], browser: Browser
+    ) -> None:
+        vault.root.upload(project["id"], "a.cer", b"x")
+        home = f"/-/projects/{project['id']}"
+
+        page = browser.submit(browser.get(home), f"{home}/files", {"file": ("a.cer", b"y")})
+
+        assert page.status == 400
+        assert "Name has already been taken." in page.said
+
+    def test_are_read_with_a_password_that_is_tried(
+        self, vault: RunningVault, project: dict[str, Any], browser: Browser
+    ) -> None:
+        made = vault.root.upload(project["id"], "a.p12", sample("distribution.p12")).json
+        one = f"/-/projects/{project['id']}/files/{made['id']}"
+
+        wrong = browser.submit(browser.get(one), f"{one}/password", password="guess")
+        right = browser.submit(browser.get(one), f"{one}/password", password="sample")
+
+        assert "could not be read with that password" in wrong.said
+        assert "The file was read again." in right.said
+        assert "Expires in" in right.said
+
+
+class TestSessions:
+    def test_begin_with_a_good_token_alone(self, vault: RunningVault) -> None:
+        browser = Browser(vault.url)
+
+        page = browser.sign_in("glpat-wrong")
+
+        assert page.status == 401
+        assert "That is no token of this vault." in page.said
+        assert browser.get("/").url.startswith(f"{vault.url}/-/sign_in")
+
+    def test_lead_back_to_the_page_that_was_asked_for_and_nowhere_else(
+        self, vault: RunningVault, project: dict[str, Any]
+    ) -> None:
+        path = f"/-/projects/{project['id']}/findings"
+
+        assert Browser(vault.url).sign_in(to=path).url == vault.url + path
+        assert Browser(vault.url).sign_in(to="//evil.example").url == f"{vault.url}/"
+
+    def test_end_for_whoever_kept_the_cookie(self, vault: RunningVault, browser: Browser) -> None:
+        thief = Browser(vault.url)
+        thief.session.cookies.update(browser.session.cookies)
+        assert thief.get("/").url == f"{vault.url}/"
+
+        browser.submit(browser.get("/"), "/-/sign_out")
+
+        assert thief.get("/").url.startswith(f"{vault.url}/-/sign_in")
+
+    def test_take_no_session_that_was_planted(self, vault: RunningVault) -> None:
+        browser = Browser(vault.url)
+        browser.session.cookies.set("secure_files_session", "planted", domain="127.0.0.1", path="/")
+
+        browser.sign_in()
+
+        assert "planted" not in browser.session.cookies.values()
+
+    def test_take_no_form_of_another_site(self, vault: RunningVault, project: dict[str, Any], browser: Browser) -> None:
+        home = f"/-/projects/{project['id']}"
+        page = browser.get(home)
+        good = page.forms[f"{home}/files"]["authenticity_token"]
+        files = {"file": ("a.cer", b"x")}
+
+        without = browser.post(f"{home}/files", {}, files=files)
+        foreign = browser.post(
+            f"{home}/files", {"authenticity_token": good}, files=files, headers={"Sec-Fetch-Site": "cross-site"}
+        )
+
+        assert (without.status, foreign.status) == (403, 403)
+        assert vault.root.get(f"/projects/{project['id']}/secure_files").json == []
+
+    def test_of_a_token_that_may_only_read_offer_no_changes(self, vault: RunningVault, project: dict[str, Any]) -> None:
+        reader = Browser(vault.url)
+        reader.sign_in(str(vault.member(project["id"], 40, "read_api").token))
+        home = f"/-/projects/{project['id']}"
+
+        page = reader.get(home)
+
+        assert f"{home}/files" not in page.forms
+        assert reader.post(f"{home}/files", {}).status == 403
+
+    def test_give_a_cookie_that_no_script_can_read(self, vault: RunningVault, browser: Browser) -> None:
+        cookie = next(iter(browser.session.cookies))
+
+        assert cookie.has_nonstandard_attr("HttpOnly")
+        assert cookie.get_nonstandard_attr("SameSite") == "Lax"
