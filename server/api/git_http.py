@@ -89,7 +89,7 @@ async def _serve(request: web.Request, service: str, path: str, query: str = "")
         # It is small, and read before a program is started for it: what is wrong with it has an answer then.
         body = _again([piece async for piece in _body(request, FETCH_LIMIT)])
     else:
-        body = _body(request, request.app[SETTINGS].push_bytes + MIB)
+        body = await _begun(_body(request, request.app[SETTINGS].push_bytes + MIB))
     async with request.app[GIT_SLOTS]:
         backend = await offload.call(opened.__enter__)
         try:
@@ -161,6 +161,8 @@ def _compressed(request: web.Request) -> bool:
 async def _body(request: web.Request, limit: int) -> AsyncIterator[bytes]:
     """Yield the body, inflated here so that what is counted is what git gets. Raises `TooLarge`."""
     inflate = zlib.decompressobj(wbits=31) if _compressed(request) else None
+    if (request.content_length or 0) > limit:
+        raise TooLarge(limit)
     count = 0
     async for data in _received(request):
         for piece in _inflated(inflate, data) if inflate else (data,):
@@ -184,10 +186,26 @@ async def _again(pieces: list[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
+async def _begun(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Return the body once its first piece is there: what is wrong with that has an answer, no broken connection."""
+    first = await anext(body, b"")
+
+    async def whole() -> AsyncIterator[bytes]:
+        if first:
+            yield first
+        async for piece in body:
+            yield piece
+
+    return whole()
+
+
 async def _received(request: web.Request) -> AsyncIterator[bytes]:
     while True:
-        async with asyncio.timeout(CLIENT_SILENCE):
-            data = await request.content.readany()
+        try:
+            async with asyncio.timeout(CLIENT_SILENCE):
+                data = await request.content.readany()
+        except TimeoutError as error:
+            raise Refused(408, {"message": "408 Request Timeout"}, {"Connection": "close"}) from error
         if not data:
             return
         yield data
@@ -209,7 +227,8 @@ def _spoken(*types: str) -> About:
 def _sent(service: str) -> About:
     """Describe a route that takes a body of git's."""
     told = replace(_spoken(f"application/x-{service}-result"), media=(f"application/x-{service}-request",))
-    return told.refusing({status: USUAL[status] for status in (400, 408, 413, 415, 507)})
+    refused = (400, 408, 413, 415, *((507,) if service == PUSH else ()))
+    return told.refusing({status: USUAL[status] for status in refused})
 
 
 LOGIN = Endpoint("GET", "", refs, anonymous=True, any_scope=True, streams=True, job_token=True, basic_job_token=True)

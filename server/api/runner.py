@@ -184,6 +184,7 @@ def _job_id(request: web.Request) -> int:
 ITS_OWN = ("jobToken", "jobTokenInQuery")
 WRONG = {
     403: "no token, or not that of this job, or the job does not run: Job-Status says what it does",
+    500: USUAL[500],
     503: USUAL[503],
 }
 SENT = (

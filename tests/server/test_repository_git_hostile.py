@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from server.api import git_http
 from tests.harness import ROOT_TOKEN, RunningVault
 from tests.server.repository_support import Repository, commit, push
 from tests.server.support import exchange, request
@@ -213,3 +214,37 @@ def post(repository: Repository, service: str, body: bytes, more: dict[str, str]
     kind = {"Content-Type": f"application/x-{service}-request", "PRIVATE-TOKEN": ROOT_TOKEN}
     headers = {**kind, "Content-Length": str(len(body)), **(more or {})}
     return exchange(repository.vault.url, request("POST", place, headers, body), method="POST")
+
+
+class TestABodyThatCannotBeTaken:
+    """It has an answer, where it shows before git was told anything."""
+
+    def send(self, repository: Repository, service: str, **lines: str) -> RawAnswer:
+        path = urlsplit(repository.url(None)).path
+        login = {"PRIVATE-TOKEN": ROOT_TOKEN, "Content-Type": f"application/x-{service}-request"}
+        return exchange(repository.vault.url, request("POST", f"{path}/{service}", {**login, **lines}), b"no gzip")
+
+    @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+    def test_as_it_is_encoded_in_a_way_not_known(self, repository: Repository, service: str) -> None:
+        answer = self.send(repository, service, **{"Content-Encoding": "br", "Content-Length": "7"})
+
+        assert (answer.status, answer.json) == (415, {"message": "415 Unsupported Media Type: Content-Encoding 'br'"})
+
+    @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+    def test_as_it_is_no_gzip(self, repository: Repository, service: str) -> None:
+        answer = self.send(repository, service, **{"Content-Encoding": "gzip", "Content-Length": "7"})
+
+        assert (answer.status, answer.json) == (400, {"message": "400 Bad Request: the body is not gzip"})
+
+    @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+    def test_as_it_says_that_it_is_too_long(self, repository: Repository, service: str) -> None:
+        answer = self.send(repository, service, **{"Content-Length": str(10**12)})
+
+        assert (answer.status, answer.json) == (413, {"message": "413 Request Entity Too Large"})
+
+    def test_as_it_does_not_come(self, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(git_http, "CLIENT_SILENCE", 0.1)
+
+        answer = self.send(repository, "git-upload-pack", **{"Content-Length": "100"})
+
+        assert (answer.status, answer.json) == (408, {"message": "408 Request Timeout"})
