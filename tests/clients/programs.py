@@ -23,7 +23,7 @@ def needs(*programs: str) -> list[pytest.MarkDecorator]:
     return [skip, *(pytest.mark.engine(program) for program in programs)]
 
 
-def call(*argv: str | Path, cwd: Path, **variables: str) -> str:
+def call(*argv: str | Path, cwd: Path, patience: float = PATIENCE, **variables: str) -> str:
     """Run a program to its end and return what it printed; fails when it does not exit with 0."""
     done = subprocess.run(
         [str(word) for word in argv],
@@ -32,7 +32,7 @@ def call(*argv: str | Path, cwd: Path, **variables: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=PATIENCE,
+        timeout=patience,
         check=False,
     )
     assert done.returncode == 0, f"{argv[0]} exited with {done.returncode}:\n{done.stdout}"
