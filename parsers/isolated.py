@@ -77,6 +77,11 @@ class Pool:
         return [process for seat in self._all if (process := seat.process) is not None]
 
     @property
+    def broken(self) -> bool:
+        """Whether a child that was needed did not come to be ready, and there is no other."""
+        return any(seat.broken for seat in self._all) and not any(seat.serving for seat in self._all)
+
+    @property
     def waiting(self) -> int:
         """How many callers wait for a free child."""
         return self._waiting
@@ -135,11 +140,17 @@ class _Seat:
         self._files_per_child = files_per_child
         self._folders = folders
         self._child: _Child | None = None
+        self.broken = False
 
     @property
     def process(self) -> int | None:
         child = self._child  # another thread may be replacing it
         return child.pid if child else None
+
+    @property
+    def serving(self) -> bool:
+        child = self._child
+        return child is not None and child.ready and not child.ended
 
     def inspect(self, name: str, data: bytes, password: str | None) -> Inspection:
         child = self._ready()
@@ -177,8 +188,10 @@ class _Seat:
         if self._child is None or self._child.ended:
             self._child = _Child(self._folders)
         if self._child.wait_until_ready():
+            self.broken = False
             return self._child
         if self._child.ended or self._child.age > _HOPELESS_SECONDS:
+            self.broken = True
             log.error("a parser process did not start (exit status %s)", self._child.kill())
             self._child = None
         return None
@@ -197,7 +210,7 @@ class _Child:
 
     def __init__(self, folders: list[str]) -> None:
         self.served = 0
-        self._ready = False
+        self.ready = False
         self._started = time.monotonic()
         # An empty environment and no inherited descriptors: nothing of the server's is there to be found.
         # A process group of its own keeps a terminal's Ctrl-C away.
@@ -229,12 +242,12 @@ class _Child:
         return time.monotonic() - self._started
 
     def wait_until_ready(self) -> bool:
-        if not self._ready:
+        if not self.ready:
             try:
                 frames.receive(self._from.fileno(), until=time.monotonic() + _START_SECONDS)
             except (frames.Closed, frames.Late):
                 return False
-            self._ready = True
+            self.ready = True
         return True
 
     def ask(self, request: dict[str, Any], body: bytes, seconds: float) -> dict[str, Any]:

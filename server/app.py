@@ -19,6 +19,7 @@ from server.app_keys import (
     GIT_SLOTS,
     METRICS,
     OFFLOAD,
+    READINESS,
     SERVICES,
     SETTINGS,
     SHARED,
@@ -28,6 +29,7 @@ from server.app_keys import (
 from server.metrics import Metrics
 from server.notify.schedule import telling
 from server.offload import Offload
+from server.readiness import Readiness
 from server.shared import Shared
 from server.turns import Turns
 from server.web.guard import paged
@@ -61,6 +63,7 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
     app[TURNS] = Turns()
     app[GIT_SLOTS] = asyncio.Semaphore(settings.git_programs)
     app[TRUSTED] = settings.trusted_proxies()
+    app[READINESS] = Readiness(app[OFFLOAD], services.checks())
     app[DRAINING] = asyncio.Event()
     app.on_response_prepare.append(middlewares.add_headers)
     app.cleanup_ctx.append(_offload)

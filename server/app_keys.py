@@ -9,6 +9,7 @@ from aiohttp import web
 
 from server.metrics import Metrics
 from server.offload import Offload
+from server.readiness import Readiness
 from server.settings import Settings
 from server.shared import Shared
 from server.turns import Turns
@@ -31,6 +32,7 @@ GIT_SLOTS = web.AppKey("git_slots", asyncio.Semaphore)
 # Every endpoint that is served.
 ENDPOINTS: web.AppKey[tuple[Endpoint, ...]] = web.AppKey("endpoints", tuple)
 TRUSTED: web.AppKey[Sequence[Network]] = web.AppKey("trusted", tuple)
+READINESS = web.AppKey("readiness", Readiness)
 DRAINING = web.AppKey("draining", asyncio.Event)
 
 PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal", object)  # type: ignore[arg-type]

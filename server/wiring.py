@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from parsers.isolated import Pool
 from server.measures import Measures
+from server.readiness import full_disk
 from vault import keys
 from vault.access import Access
 from vault.artifacts import Artifacts
@@ -69,18 +70,32 @@ class Services:
     verification: Verification
     measures: Measures
     sessions: Sessions
+    folders: tuple[tuple[str, Path], ...]
+    """What lies on disks of this machine, by what it holds."""
 
     @property
     def reads_are_quick(self) -> bool:
         """Short reads of the catalog may run on the event loop."""
         return self.database.reads_are_quick
 
-    def problems(self) -> str:
-        """Say what keeps requests from being served; empty when nothing does."""
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """Return what has to be well for requests to be served: each says, or raises, what is not."""
+        return {
+            "catalog": self._catalog_problem,
+            "blobs": self._blobs_problem,
+            "keyring": lambda: keys.problem(self.database, self.keyring),
+            "parsers": lambda: "no parser process starts" if self.parsers.broken else "",
+            "disk": lambda: full_disk(self.folders),
+        }
+
+    def _catalog_problem(self) -> str:
         try:
             self.database.query("SELECT 1 AS one")
         except VaultError as error:
             return f"the catalog does not answer: {error}"
+        return ""
+
+    def _blobs_problem(self) -> str:
         try:
             self.blobs.check()
         except VaultError as error:
@@ -248,4 +263,15 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: B
         ),
         measures=measures,
         sessions=Sessions(database, tokens),
+        folders=_folders(settings),
     )
+
+
+def _folders(settings: Settings) -> tuple[tuple[str, Path], ...]:
+    """Return the folders that are written to; those that are made with the first file are where that will be."""
+    found = [("data", settings.data)]
+    if "://" not in settings.blobs_url() and (blobs := Path(settings.blobs_url())).is_dir():
+        found.append(("blobs", blobs))
+    if (repositories := settings.repositories_path()).is_dir():
+        found.append(("repositories", repositories))
+    return tuple(found)

@@ -47,6 +47,19 @@ def needs(database: Database) -> str:
     return ", ".join(keys) or "its keyring"
 
 
+def problem(database: Database, keyring: Keyring) -> str:
+    """Say what keeps the keyring from being used with the catalog, without a path; empty when nothing does."""
+    try:
+        keyring.follow()
+    except BadKeyring:
+        return "the keyring cannot be read any more; restore it from your backup"
+    checks = keyring.checks()
+    for key, check in needed_keys(database).items():
+        if checks.get(key) != check:
+            return f'the key "{key}" (check {check}) is not in the keyring; restore the keyring from your backup'
+    return ""
+
+
 def claim(database: Database, keyring: Keyring, data: str, source: str) -> None:
     """Check that `keyring` (from `source`) is the one of the catalog in `data`; a new catalog becomes its own.
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from server.access import Endpoint
 from server.api.shapes import HEALTH, METADATA, VERSION
-from server.app_keys import DRAINING, OFFLOAD, SERVICES
+from server.app_keys import DRAINING, READINESS
 from server.describing import PLAIN, TEXT, About, Answer, gives
 from server.errors import json_answer
 from server.urls import API, base_url
 from server.version import GITLAB_VERSION, REVISION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 async def health(request: web.Request) -> web.Response:
@@ -24,14 +29,21 @@ async def liveness(request: web.Request) -> web.Response:
 
 
 async def readiness(request: web.Request) -> web.Response:
-    """Say whether requests can be served, and what is wrong when not: 200 or 503."""
+    """Say whether requests can be served, check by check, and what is wrong when not: 200 or 503."""
     if request.app[DRAINING].is_set():
-        problems = "the server is ending"
-    else:
-        problems = await request.app[OFFLOAD].call(request.app[SERVICES].problems)
-    if problems:
-        return json_answer({"status": "failed", "master_check": [{"status": "failed", "message": problems}]}, 503)
-    return json_answer({"status": "ok", "master_check": [{"status": "ok"}]})
+        return _ready({}, "the server is ending")
+    found = await request.app[READINESS].problems()
+    return _ready(found, "; ".join(filter(None, found.values())))
+
+
+def _ready(found: Mapping[str, str], wrong: str) -> web.Response:
+    body = {"status": "failed" if wrong else "ok", "master_check": [_told(wrong)]}
+    checks = {f"{name}_check": [_told(text)] for name, text in found.items()}
+    return json_answer({**body, **checks}, 503 if wrong else 200)
+
+
+def _told(problem: str) -> dict[str, str]:
+    return {"status": "failed", "message": problem} if problem else {"status": "ok"}
 
 
 async def version(request: web.Request) -> web.Response:

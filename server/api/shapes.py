@@ -266,7 +266,8 @@ BLAME_RANGE = Shape("BlameRange", {"commit": COMMIT, "lines": many(TEXT)})
 
 # Whether it is there
 
-HEALTH = Shape("Health", {"status": TEXT}, {"master_check": many(ANYTHING)})
+CHECKS = ("master", "catalog", "blobs", "keyring", "parsers", "disk")
+HEALTH = Shape("Health", {"status": TEXT}, {f"{name}_check": many(ANYTHING) for name in CHECKS})
 VERSION = Shape("Version", {"version": TEXT, "revision": TEXT})
 METADATA = Shape(
     "ServerMetadata",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -86,8 +87,20 @@ class TestAFullDisk:
         refused = [scene.upload(size) for size in (0, SMALL, LARGE)]
 
         assert [answer.status for answer in refused] == [507] * 3
-        assert scene.server.is_ready()
         scene.check()
+
+    def test_is_why_it_is_not_ready_and_no_reason_to_be_restarted(self, scene: Scene) -> None:
+        scene.disk.fill()
+        ready = scene.client.get("/-/readiness")
+
+        assert (ready.status, scene.client.get("/-/liveness").status) == (503, 200)
+        assert ready.json["status"] == "failed"
+        (said,) = ready.json["disk_check"]
+        assert re.fullmatch(r"the disk of the data is full: \d+ KiB of \d+ MiB are free", said["message"])
+        assert ready.json["catalog_check"] == [{"status": "ok"}]
+
+        scene.disk.make_room(20_000_000)
+        assert scene.server.is_ready()
 
     def test_still_deletes_and_then_takes_as_much_again(self, scene: Scene) -> None:
         for _ in range(3):  # and is filled again, each time

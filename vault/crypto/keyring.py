@@ -174,6 +174,10 @@ class Keyring:
             )
         self._state = (self._file.change(change), ())
 
+    def follow(self) -> None:
+        """Read the keys again when their file has changed. Raises `BadKeyring` when it cannot be used."""
+        self._followed()
+
     def _followed(self) -> MasterKeys:
         """Return the keys as they are now in the file."""
         if self._file is not None and (identity := self._file.identity()) != self._state[1]:
