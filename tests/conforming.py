@@ -26,7 +26,8 @@ class Operation(NamedTuple):
 
 
 @cache
-def _document() -> dict[str, Any]:
+def document() -> dict[str, Any]:
+    """Return the document as JSON has it."""
     return json.loads(json.dumps(described(ENDPOINTS)))  # type: ignore[no-any-return]
 
 
@@ -50,7 +51,7 @@ def operation(method: str, path: str) -> Operation | None:
     path = path.partition("?")[0]
     for pattern, name in _routes():
         if pattern.fullmatch(path):
-            found = _document()["paths"].get(name, {}).get(method.lower())
+            found = document()["paths"].get(name, {}).get(method.lower())
             if found is not None:
                 return Operation(found["operationId"], found["responses"])
     return None
@@ -78,10 +79,10 @@ def problem(method: str, path: str, status: int, kind: str, body: bytes) -> str 
 def _resolved(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     if "$ref" not in answer:
         return answer
-    return _document()["components"]["responses"][answer["$ref"].rpartition("/")[2]]  # type: ignore[no-any-return]
+    return document()["components"]["responses"][answer["$ref"].rpartition("/")[2]]  # type: ignore[no-any-return]
 
 
 @cache
 def _validator(schema: str) -> Draft202012Validator:
-    whole = {**json.loads(schema), "components": _document()["components"]}
+    whole = {**json.loads(schema), "components": document()["components"]}
     return Draft202012Validator(whole, format_checker=FormatChecker())
