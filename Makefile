@@ -45,8 +45,8 @@ docs: $(VENV)/.ready-dev  ## the documents as a site, in dist/site
 
 lock:  ## renew the three locks (needs uv)
 	$(LOCK) --upgrade --group dev --all-extras --output-file requirements-dev.txt
-	$(LOCK) --constraint requirements-dev.txt --group build --all-extras --output-file requirements-all.txt
-	$(LOCK) --constraint requirements-dev.txt --group build --output-file requirements.txt
+	$(LOCK) --constraint requirements-dev.txt --group build --group demo --all-extras --output-file requirements-all.txt
+	$(LOCK) --constraint requirements-dev.txt --group build --group demo --output-file requirements.txt
 
 clean:
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache
