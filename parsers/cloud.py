@@ -75,7 +75,7 @@ class GoogleServicesParser(_JsonParser):
         """Tell the project and the packages."""
         project = _object(document.get("project_info"))
         clients = document.get("client")
-        infos = [_object(_object(client).get("client_info")) for client in clients or () if isinstance(clients, list)]
+        infos = [_object(_object(each).get("client_info")) for each in (clients if isinstance(clients, list) else ())]
         packages = [_text(_object(info.get("android_client_info")).get("package_name")) for info in infos]
         return {
             "project_id": _text(project.get("project_id")),

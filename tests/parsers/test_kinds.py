@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from parsers import read_here
+from parsers.cloud import GoogleServicesParser
+from parsers.interface import Budget
 
 CORPUS = Path(__file__).parent / "corpus"
 SECRET = "hunter2-do-not-show"
@@ -89,6 +91,15 @@ class TestSecretFiles:
         data = json.dumps({**SERVICE_ACCOUNT, "client_email": PEM_KEY, "private_key_id": PEM_KEY}).encode()
 
         assert SECRET not in repr(read_here("x.json", data))
+
+    @pytest.mark.parametrize("client", ["3", "true", '"text"', "{}", "[3]", '[{"client_info": 3}]', "null"])
+    def test_a_number_where_a_list_belongs_is_none(self, client: str) -> None:
+        """What is there all the same is told."""
+        data = f'{{"project_info": {{"project_id": "demo"}}, "client": {client}}}'.encode()
+
+        found = GoogleServicesParser().parse(data, None, Budget())
+
+        assert found.fields == {"project_id": "demo", "project_number": None, "packages": []}
 
     @pytest.mark.parametrize("name", ["rsa.key", "fastlane_key.p12", "AuthKey_ABCDEFGHIJ.p8", "key_first.pem"])
     def test_private_keys_are_never_shown(self, name: str) -> None:
