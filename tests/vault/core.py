@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from server.wiring import close_folder
+from tests.engines import ENGINES
 from tests.harness import unique
 from vault.access import Access
 from vault.blobs import open_blobs
@@ -62,7 +63,7 @@ class Core:
         self.folder = folder
         self.catalog_file = folder / "catalog.sqlite"
         self.keyring_file = folder / "keys" / "keyring.json"
-        self.database: Database = open_catalog(f"sqlite:{self.catalog_file}")
+        self.database: Database = open_catalog(ENGINES.catalog_url(folder))
         self.database.migrate()
         self.keyring = (
             Keyring.load(self.keyring_file) if self.keyring_file.exists() else Keyring.create(self.keyring_file)
