@@ -103,6 +103,6 @@ async def _keep_house(app: web.Application) -> None:
             try:
                 await app[OFFLOAD].call(chore)
             except Unavailable as error:
-                log.error("a chore has to wait, it is tried again in %s s: %s", HOUSEKEEPING_SECONDS, error)
+                log.warning("a chore is tried again in %s s: %s", HOUSEKEEPING_SECONDS, error)
             except Exception:
                 log.exception("a chore failed; it is tried again in %s s", HOUSEKEEPING_SECONDS)
