@@ -144,9 +144,8 @@ def _told(outcome: Outcome, seconds: float, options: argparse.Namespace) -> str:
 
 
 def _retire(services: Services, _: Settings, options: argparse.Namespace) -> int:
-    services.rotation.retire(options.key)
-    if not services.keyring.changeable:
-        say(f'take "{options.key}" out of the keyring where it is kept: the data need it no more')
+    if not services.rotation.retire(options.key):
+        say(f'the data need "{options.key}" no more: take it out of the keyring, or disable it, where it is kept')
     say("a backup of the data from before needs this key: keep the keyring that was backed up with it")
     print(as_json({"retired": options.key}) if options.format == "json" else f'retired "{options.key}"')
     return 0

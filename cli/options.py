@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cli.remote import Remote
 
 ABOUT = {field.name: field.metadata["about"] for field in fields(settings.Settings)}
-WORKING = ("data", "database", "blobs", "keyring")
+WORKING = ("data", "database", "blobs", "keyring", "kms")
 
 
 def add_settings(sub: argparse.ArgumentParser, names: Sequence[str] = WORKING) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from cli import options as shared
 from cli.main import guarded, say
-from vault.errors import Conflict
 
 if TYPE_CHECKING:
     import argparse
@@ -102,16 +101,13 @@ def welcome(services: Services, settings: Settings) -> None:
     user = services.people.administrator()
     if user is not None and services.tokens.of_user(user.id):
         return
+    if user is None:
+        user = services.people.create("root", "Administrator", "admin@example.com", is_admin=True)
     given = settings.root_token.strip() or None
-    try:
-        if user is None:
-            user = services.people.create("root", "Administrator", "admin@example.com", is_admin=True)
-        _, secret = services.tokens.create(user, "first start", ("api",), None, given)
-    except Conflict:  # another server of this vault does so at this very moment
-        return
+    _, secret = services.tokens.create(user, "first start", ("api",), None, given)
     say(f"made a new vault in {settings.data.absolute()}")
     if given is None:
         say(f"the administrator's token, shown only now: {secret}")
-    if not (settings.keyring_json or settings.master_key or settings.master_key_file):
+    if services.keyring.removable(services.keyring.primary):
         say(f"back up the keyring, apart from the data: {settings.keyring_path().absolute()}")
         say("without it nothing in this vault can ever be opened")

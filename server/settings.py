@@ -61,6 +61,11 @@ class Settings:
     keyring_json: str = setting("", "the keyring itself as JSON, instead of a file")
     master_key: str = setting("", "one master key in base64, instead of a keyring")
     master_key_file: str = setting("", "file that holds one master key in base64, instead of a keyring")
+    kms: str = setting("", "key of an outside service that wraps: vault-transit://HOST/MOUNT/KEY, aws-kms://REGION/KEY")
+    kms_also: str = setting("", "such keys that only unwrap, separated by spaces: those from before")
+    kms_token: str = setting("", "token for vault-transit")
+    kms_token_file: str = setting("", "file that holds that token, read again when the token in use is refused")
+    credentials: str = setting("", "folder where systemd puts credentials; empty: CREDENTIALS_DIRECTORY")
     root_token: str = setting("", "the administrator's token at the first start; empty: a new one, printed once")
     secure_file_bytes: int = setting(5 * MIB, "secure files of this many bytes and more are refused", least=1)
     secure_files_per_project: int = setting(100, "secure files a project may hold")
@@ -150,6 +155,9 @@ def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
         if text is not None and text != "":
             given[each.name] = text
     given.update(flags)
+    if str(given.get("keyring", "")).lstrip().startswith("{"):
+        given["keyring_json"] = given.pop("keyring")
+    given.setdefault("credentials", environment.get("CREDENTIALS_DIRECTORY", ""))
     return replace(Settings(), **{key: _fit(key, value) for key, value in given.items()})
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from parsers.isolated import Pool
+from server.keyrings import open_keyring
 from server.measures import Measures
 from server.readiness import full_disk
 from vault import keys
@@ -15,10 +15,8 @@ from vault.access import Access
 from vault.artifacts import Artifacts
 from vault.blobs import open_blobs
 from vault.catalog import open_catalog
-from vault.crypto.keyring import Keyring
 from vault.durations import duration
-from vault.errors import BadKeyring, Conflict, Invalid, Unavailable, UnknownKey, VaultError
-from vault.leases import Caretaker
+from vault.errors import Invalid, Unavailable, VaultError
 from vault.maintenance.belonging import Keys, Objects, Rows
 from vault.maintenance.files import Files
 from vault.maintenance.repositories import GitRepositories
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from server.settings import Settings
     from vault.blobs import BlobStore
     from vault.catalog.database import Database
+    from vault.crypto.keysource import MasterKeyring
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Services:
 
     database: Database
     blobs: BlobStore
-    keyring: Keyring
+    keyring: MasterKeyring
     storage: SealedStorage
     rotation: Rotation
     rewrapping: Rewrapping
@@ -71,7 +70,6 @@ class Services:
     verification: Verification
     measures: Measures
     sessions: Sessions
-    caretaker: Caretaker
     folders: tuple[tuple[str, Path], ...]
     """What lies on disks of this machine, by what it holds."""
 
@@ -105,23 +103,19 @@ class Services:
         return ""
 
     def chores(self) -> tuple[Callable[[], object], ...]:
-        """Return what has to be done again and again while serving: each quick, safe beside requests and processes.
-
-        What would be the same work in every process is the caretaker's, who is one of them all.
-        """
+        """Return what has to be done again and again while serving: each quick, safe beside requests and processes."""
         return (
-            self.caretaker.does(self.storage.remove_noted),
+            self.storage.remove_noted,
             self.storage.uses.chore,
-            self.caretaker.does(self.secure_files.read_queued),
+            self.secure_files.read_queued,
             self.tokens.remember_use,
-            self.caretaker.does(self.retention.sweep),
+            self.retention.sweep,
             self.repositories.housekeeping.chore,
         )
 
     def close(self) -> None:
-        """Let go of children, threads, files, and what this process alone does."""
+        """Let go of children, threads and files."""
         self.parsers.close()
-        self.caretaker.retire()
         self.database.close()
 
 
@@ -147,15 +141,13 @@ def open_services(settings: Settings, *, create: bool = False, moved: bool = Fal
         raise Invalid("--database or --blobs", f"cannot be used: {error}") from error
     try:
         database.migrate()
-        new = keys.instance_of(database) is None
-        if new and next(blobs.ids(), None) is not None:
+        if keys.instance_of(database) is None and next(blobs.ids(), None) is not None:
             raise Unavailable(
                 f"the catalog of {settings.data} is missing, and its blob store holds files; restore the catalog from "
                 "your backup: a new one would take them for leftovers of a crash"
             )
-        if new and not create:
-            raise Unavailable("there is no vault in this catalog yet; `secure-files serve` makes one")
-        keyring = _claimed_keyring(settings, database, create=create)
+        keyring = open_keyring(settings, database, create=create)
+        keys.claim(database, keyring, str(settings.data), keyring.place)
         return _assemble(settings, database, keyring, blobs)
     except BaseException:
         database.close()
@@ -190,54 +182,7 @@ def close_folder(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def _claimed_keyring(settings: Settings, database: Database, *, create: bool) -> Keyring:
-    """Return the keyring of the catalog, which a new catalog remembers from now on."""
-
-    def claimed() -> Keyring:
-        keyring = _keyring(settings, database, create=create)
-        keys.claim(database, keyring, str(settings.data), _source(settings))
-        return keyring
-
-    try:
-        return claimed()
-    except Conflict:  # another server made the vault at this very moment: now its id is known
-        return claimed()
-
-
-def _keyring(settings: Settings, database: Database, *, create: bool) -> Keyring:
-    if settings.keyring_json:
-        return Keyring.from_json(settings.keyring_json)
-    secret = settings.master_key
-    if settings.master_key_file:
-        secret = _read_secret(Path(settings.master_key_file))
-    instance = keys.instance_of(database)
-    if secret:
-        return Keyring.from_master_key(secret, instance or token_hex(16))
-    path = settings.keyring_path()
-    if path.exists():
-        return Keyring.load(path)
-    if instance is None and create:
-        return Keyring.create(path)
-    raise UnknownKey(
-        f"the data in {settings.data} needs {keys.needs(database)}, and there is no keyring at {path}; "
-        "restore the keyring from your backup: no new key is made, as it could not open the data"
-    )
-
-
-def _read_secret(path: Path) -> str:
-    try:
-        return path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadKeyring(f"the master key cannot be read from {path}: {type(error).__name__}") from error
-
-
-def _source(settings: Settings) -> str:
-    if settings.keyring_json or settings.master_key:
-        return "the key of the environment"
-    return settings.master_key_file or str(settings.keyring_path())
-
-
-def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: BlobStore) -> Services:
+def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, blobs: BlobStore) -> Services:
     measures = Measures()
     database, blobs = measures.database(database), measures.blobs(blobs)
     storage = SealedStorage(keyring, blobs, database)
@@ -285,7 +230,6 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, blobs: B
         ),
         measures=measures,
         sessions=Sessions(database, tokens),
-        caretaker=Caretaker(database, alone=settings.alone() and settings.workers == 1),
         folders=_folders(settings),
     )
 

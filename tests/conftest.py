@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.engines import ENGINES
+from tests import s3 as s3_servers
 from tests.harness import RunningVault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.keyservices import Aws, Bao
     from tests.postgres import PostgresServer
-    from tests.s3 import S3
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,32 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVault]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> PostgresServer:
+def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL that all tests share; each makes a database of its own in it."""
-    return ENGINES.postgres()
+    from tests.postgres import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
+    """A real OpenBao that all tests share; each makes keys of its own in it."""
+    from tests.keyservices import Bao
+
+    with Bao(tmp_path_factory.mktemp("bao")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Aws]:
+    """An AWS KMS that all tests share, with credentials in the environment as a machine has them."""
+    from tests.keyservices import aws_running
+
+    with pytest.MonkeyPatch.context() as patch, aws_running() as service:
+        patch.setenv("AWS_ACCESS_KEY_ID", "tests")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+        yield service
 
 
 @pytest.fixture
@@ -36,27 +59,19 @@ def project(vault: RunningVault) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def s3() -> S3:
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_servers.S3]:
     """A real S3 server for all tests; each opens a store of its own in it."""
-    return ENGINES.s3()
+    if reason := s3_servers.missing():
+        pytest.skip(reason)
+    if s3_servers.GIVEN:
+        yield s3_servers.S3.given()
+        return
+    with s3_servers.SeaweedFS(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="count a skipped test as a failure")
-    parser.addoption("--engines", default="", help="what the vaults under test use instead of files: postgres,s3")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    ENGINES.choose(config.getoption("--engines"))
-    config.add_cleanup(ENGINES.close)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of a data folder's files where the vaults have other engines."""
-    if ENGINES.chosen:
-        out = [item for item in items if item.get_closest_marker("files")]
-        items[:] = [item for item in items if not item.get_closest_marker("files")]
-        config.hook.pytest_deselected(items=out)
 
 
 @pytest.hookimpl(hookwrapper=True)

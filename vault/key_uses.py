@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from vault import keys
 from vault.catalog import master_keys as sql
+from vault.crypto.keysource import OUTSIDE
 from vault.errors import BadKeyring
 
 if TYPE_CHECKING:
     from vault.catalog.database import Database, Row, Transaction
-    from vault.crypto.keyring import Keyring, WrappedKey
+    from vault.crypto.keysource import MasterKeyring, WrappedKey
 
 log = logging.getLogger("secure_files.keys")
 
@@ -31,7 +32,7 @@ WRITTEN_EVERY = 60.0
 class KeyUses:
     """Wraps data keys for one process. Safe to share between threads; `wrap` may write to the catalog."""
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
+    def __init__(self, database: Database, keyring: MasterKeyring) -> None:
         self._db = database
         self._keyring = keyring
         self._noted: set[str] = set()
@@ -53,7 +54,7 @@ class KeyUses:
     def note(self, key_id: str) -> None:
         """Have the catalog know a key of the keyring, so that a keyring without it is refused at the next start."""
         if key_id not in self._noted:
-            check = self._keyring.checks()[key_id]
+            check = self._keyring.check_of(key_id)
             self._db.write(lambda tx: keys.note(tx, key_id, check))
             self._noted.add(key_id)
 
@@ -78,7 +79,7 @@ class KeyUses:
 
     def _renew(self, used_up: str) -> None:
         """Rotate, unless a neighbour did or the key has no such limit."""
-        if self._keyring.primary != used_up:
+        if self._keyring.check_of(used_up) == OUTSIDE or self._keyring.primary != used_up:
             return
         try:
             new = self._keyring.rotate(instead_of=used_up)

@@ -6,23 +6,27 @@ rest. Two runs at once divide the work by who is quicker. Every file can be read
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from vault import keys
 from vault.catalog import blobs as blobs_sql
 from vault.catalog import master_keys as sql
+from vault.crypto.keysource import WrappedKey
 from vault.errors import Damaged, NotFound, StorageFull, Tampered, UnknownKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vault.catalog.database import Database, Row, Transaction
-    from vault.crypto.keyring import Keyring, WrappedKey
+    from vault.crypto.keysource import MasterKeyring
     from vault.models import Blob
     from vault.storage import SealedBlob, SealedStorage
 
 AT_ONCE = 500
+ASKED_AT_ONCE = 8
 KEPT_FOR_READERS = timedelta(minutes=10)
 """So long the old bytes of a file that was sealed anew stay, for downloads that began before."""
 
@@ -48,7 +52,7 @@ class Watch:
 class Rewrapping:
     """Both ways to a new master key, over all families."""
 
-    def __init__(self, database: Database, storage: SealedStorage, keyring: Keyring) -> None:
+    def __init__(self, database: Database, storage: SealedStorage, keyring: MasterKeyring) -> None:
         self._db = database
         self._storage = storage
         self._keyring = keyring
@@ -71,6 +75,7 @@ class Rewrapping:
     def _all(
         self, count: str, page: str, move: Callable[[Sequence[Row], Outcome, Watch], None], watch: Watch
     ) -> Outcome:
+        keys.rewrap_pepper(self._db, self._keyring)
         outcome = Outcome(self._keyring.primary)
         watch.begin(self._db.query(count, primary=outcome.key)[0]["n"])
         before = -1
@@ -85,13 +90,26 @@ class Rewrapping:
 
     def _rewrap_some(self, rows: Sequence[Row], outcome: Outcome, watch: Watch) -> None:
         wrapped = []
-        for blob in map(blobs_sql.blob, rows):
-            try:
-                wrapped.append((blob, self._storage.rewrapped(blob)))
-            except (Damaged, UnknownKey) as error:
-                outcome.failed[blob.id] = str(error)
+        for blob, key in self._rewrapped([blobs_sql.blob(row) for row in rows]):
+            if isinstance(key, WrappedKey):
+                wrapped.append((blob, key))
+            else:
+                outcome.failed[blob.id] = str(key)
         outcome.moved += self._db.write(lambda tx: sum(_exchanged(tx, blob, key) for blob, key in wrapped))
         watch.step(len(rows))
+
+    def _rewrapped(self, blobs: Sequence[Blob]) -> list[tuple[Blob, WrappedKey | Damaged | UnknownKey]]:
+        """Return each blob with its key wrapped anew, or with what is wrong; a service is asked for several at once."""
+        if self._keyring.local:
+            return [(blob, self._rewrapped_or_why(blob)) for blob in blobs]
+        with ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
+            return list(zip(blobs, threads.map(self._rewrapped_or_why, blobs), strict=True))
+
+    def _rewrapped_or_why(self, blob: Blob) -> WrappedKey | Damaged | UnknownKey:
+        try:
+            return self._storage.rewrapped(blob)
+        except (Damaged, UnknownKey) as error:
+            return error
 
     def _reencrypt_some(self, rows: Sequence[Row], outcome: Outcome, watch: Watch) -> None:
         for row in rows:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vault import keys
 from vault.catalog import master_keys as sql
+from vault.crypto.masterkeys import DECRYPT_ONLY
 from vault.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vault.catalog.database import Database
-    from vault.crypto.keyring import Keyring
+    from vault.crypto.keysource import MasterKeyring
     from vault.key_uses import KeyUses
 
 
@@ -35,7 +37,7 @@ class KeyReport:
 class Rotation:
     """Changes the keyring, and what the catalog remembers of it."""
 
-    def __init__(self, database: Database, keyring: Keyring, uses: KeyUses) -> None:
+    def __init__(self, database: Database, keyring: MasterKeyring, uses: KeyUses) -> None:
         self._db = database
         self._keyring = keyring
         self._uses = uses
@@ -44,14 +46,14 @@ class Rotation:
         """Return the keys of the keyring, oldest first, then those that rows name and the keyring lacks."""
         files = {row["kek_id"] or "": row["n"] for row in self._db.query(sql.FILES_BY_KEY)}
         noted = {row["id"]: row for row in self._db.query(sql.MASTER_KEYS)}
-        here = {key.id: key for key in self._keyring.keys}
+        here = {key.id: key for key in self._keyring.described()}
         reports = []
         for key_id in (*here, *sorted((files.keys() | noted.keys()) - here.keys())):
             key, row = here.get(key_id), noted.get(key_id)
             made = (key.created_at if key else "") or (row["created_at"] if row else "")
             check = key.check if key else row["key_check"] if row else ""
-            state = key.state if key else "missing"
-            where = self._keyring.place if key else ""
+            state = key.state if key else DECRYPT_ONLY if self._keyring.has(key_id) else "missing"
+            where = key.place if key else ""
             reports.append(KeyReport(key_id, state, files.get(key_id, 0), row is not None, check, made, where))
         return reports
 
@@ -68,13 +70,14 @@ class Rotation:
         """
         return self._keyring.rotated_copy(path)
 
-    def retire(self, key_id: str) -> None:
-        """Take a key out of the catalog and the keyring for good, once no file is wrapped under it.
+    def retire(self, key_id: str) -> bool:
+        """Take a key out of the catalog, and of the keyring for good, once nothing is wrapped under it.
 
-        Raises `Invalid` for a key there is not, `Conflict` while it is needed, `BadKeyring` when the file cannot be
-        changed. Backups of the catalog from before need the key: it is in the keyring that was backed up with them.
+        Returns False when it is not in a file, and has to be given up where it is kept. Raises `Invalid` for a key
+        there is not, `Conflict` while it is needed, `BadKeyring` when the file cannot be changed. Backups of the
+        catalog from before need the key: it is in the keyring that was backed up with them.
         """
-        here = key_id in self._keyring.checks()
+        here = self._keyring.has(key_id)
         if not here and key_id not in {row["id"] for row in self._db.query(sql.MASTER_KEYS)}:
             raise Invalid("KEY", f'is not the id of a key of this vault: "{key_id}"')
         if key_id == self._keyring.primary:
@@ -85,11 +88,18 @@ class Rotation:
         except Conflict:
             self._refuse_while_needed(key_id)
             raise
-        if here and self._keyring.changeable:
+        if self._keyring.removable(key_id):
             self._keyring.retire(key_id)
+            return True
+        return not here
 
     def _refuse_while_needed(self, key_id: str) -> None:
         files = self._db.query(sql.FILES_OF_KEY, id=key_id)[0]["n"]
+        pepper = keys.stored_pepper(self._db)
         if files:
             what = f"{files} files are" if files != 1 else "1 file is"
-            raise Conflict(f'{what} still wrapped under "{key_id}": run `secure-files keys rewrap` first')
+        elif pepper is not None and pepper.kek_id == key_id:
+            what = "the secret behind the tokens is"
+        else:
+            return
+        raise Conflict(f'{what} still wrapped under "{key_id}": run `secure-files keys rewrap` first')

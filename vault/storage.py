@@ -20,7 +20,8 @@ from vault import clock
 from vault.catalog import blobs as sql
 from vault.catalog import care
 from vault.crypto.envelope import STREAM, BlobIdentity, commitment, require_commitment
-from vault.crypto.keyring import WrappedKey, new_data_key
+from vault.crypto.keyring import new_data_key
+from vault.crypto.keysource import WrappedKey
 from vault.crypto.layout import SEGMENT_SIZE, sealed_size
 from vault.crypto.streaming import OpeningReader, SealingWriter, open_bytes, seal_bytes
 from vault.errors import BlobMissing, Conflict, Damaged, NotFound, Tampered, Truncated, Unavailable, UnknownKey
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from vault.blobs import BlobStore
     from vault.catalog.database import Database, Transaction
-    from vault.crypto.keyring import Keyring
+    from vault.crypto.keysource import MasterKeyring
     from vault.models import Blob
 
 log = logging.getLogger("secure_files.storage")
@@ -95,11 +96,16 @@ class Owner:
 class SealedStorage:
     """Puts bytes in sealed and takes them out opened."""
 
-    def __init__(self, keyring: Keyring, blobs: BlobStore, database: Database) -> None:
+    def __init__(self, keyring: MasterKeyring, blobs: BlobStore, database: Database) -> None:
         self._keyring = keyring
         self._blobs = blobs
         self._db = database
         self.uses = KeyUses(database, keyring)
+
+    @property
+    def opens_quickly(self) -> bool:
+        """Whether what lies in the catalog can be opened without asking a service for its key."""
+        return self._keyring.local
 
     def over(self, blobs: BlobStore, database: Database) -> SealedStorage:
         """Return another storage with the same keys."""

@@ -14,12 +14,10 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from unittest import mock
 
 import requests
 
 from cli.main import main
-from tests.engines import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,8 +40,7 @@ class Outcome:
 def run(*argv: str | Path) -> Outcome:
     """Run a command in this process."""
     out, err = io.StringIO(), io.StringIO()
-    told = mock.patch.dict(os.environ, ENGINES.environment(argv))
-    with told, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             status = main([str(word) for word in argv])
         except SystemExit as end:
@@ -69,7 +66,7 @@ def start(
         command(*argv),
         check=False,
         cwd=cwd,
-        env=environment(**{**ENGINES.environment(argv, cwd), **(env or {})}),
+        env=environment(**(env or {})),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -88,7 +85,7 @@ class Serving:
         self.process = subprocess.Popen(
             command("serve", "--port", "0", *argv),
             cwd=cwd,
-            env=environment(**{**ENGINES.environment(argv, cwd), **(env or {})}),
+            env=environment(**(env or {})),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

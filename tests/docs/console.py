@@ -43,6 +43,7 @@ VARIABLE = (
     (re.compile(r"(?:[0-9A-F]{2}:){19,}[0-9A-F]{2}"), "<fingerprint>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<sha256>"),
     (re.compile(r"\(check [0-9a-f]{8}\)"), "(check <check>)"),
+    (re.compile(r"(?<=  )[0-9a-f]{8}(?=  )"), "<check>"),  # a cell of a table
     (re.compile(r'"request_id": "\w+"'), '"request_id": "<id>"'),
     (re.compile(r'"ms": [\d.]+'), '"ms": <ms>'),
     (re.compile(r"\(process \d+\)"), "(process <pid>)"),

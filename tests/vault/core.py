@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from server.wiring import close_folder
-from tests.engines import ENGINES
 from tests.harness import unique
 from vault.access import Access
 from vault.blobs import open_blobs
@@ -24,6 +23,7 @@ from vault.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from vault.catalog.database import Database
@@ -56,14 +56,15 @@ class Reader:
 
 
 class Core:
-    """The parts of one vault under `folder`; `blobs_url` as `open_blobs` takes it."""
+    """The parts of one vault under `folder`; `blobs_url` as `open_blobs` takes it, `database_url` as `open_catalog`."""
 
-    def __init__(self, folder: Path, blobs_url: str = "", limits: Limits | None = None) -> None:
+    def __init__(self, folder: Path, blobs_url: str = "", limits: Limits | None = None, database_url: str = "") -> None:
         close_folder(folder)
         self.folder = folder
         self.catalog_file = folder / "catalog.sqlite"
         self.keyring_file = folder / "keys" / "keyring.json"
-        self.database: Database = open_catalog(ENGINES.catalog_url(folder))
+        self.database_url = database_url or f"sqlite:{self.catalog_file}"
+        self.database: Database = open_catalog(self.database_url)
         self.database.migrate()
         self.keyring = (
             Keyring.load(self.keyring_file) if self.keyring_file.exists() else Keyring.create(self.keyring_file)
@@ -99,6 +100,10 @@ class Core:
         """Return an object's plaintext."""
         return bytes(self.storage.read(self.storage.envelope(blob_id)))
 
+    def beside(self) -> AbstractContextManager[Core]:
+        """Give the same vault once more, as another process would have it."""
+        return opened(self.folder, database_url=self.database_url)
+
     # People and what they own
 
     def user(self, name: str = "", *, is_admin: bool = False) -> User:
@@ -128,9 +133,9 @@ def as_caller(user: User) -> Principal:
 
 
 @contextmanager
-def opened(folder: Path, blobs_url: str = "", limits: Limits | None = None) -> Iterator[Core]:
+def opened(folder: Path, blobs_url: str = "", limits: Limits | None = None, database_url: str = "") -> Iterator[Core]:
     """Give the vault in `folder`, which is made when there is none, and close it."""
-    core = Core(folder, blobs_url, limits)
+    core = Core(folder, blobs_url, limits, database_url)
     try:
         yield core
     finally:

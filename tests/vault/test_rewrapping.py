@@ -5,27 +5,46 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.postgres import needs_postgres
 from tests.vault.ci import Ci, ci_of
 from tests.vault.core import LARGE, Core, as_caller, opened
 from vault import clock
 from vault.crypto.keyring import Keyring
-from vault.errors import NotFound, Tampered, Unavailable, UnknownKey
+from vault.errors import Conflict, NotFound, Tampered, Unavailable, UnknownKey
 from vault.key_uses import MOST_USES
 from vault.rewrapping import Outcome, Rewrapping, Watch
 from vault.rotation import Rotation
 from vault.uploads import Uploads
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.postgres import PostgresServer
+    from vault.catalog.database import Transaction
     from vault.models import Blob
 
 EITHER_PLACE = pytest.mark.parametrize("size", [100, LARGE], ids=["in the row", "in a file"])
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_postgres)])
+def core(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Core]:
+    """A new vault over each engine."""
+    if request.param == "sqlite":
+        with opened(tmp_path / "data") as core:
+            yield core
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.database()
+    with opened(tmp_path / "data", database_url=url) as core:
+        yield core
+    server.drop(url)
 
 
 class Vault:
@@ -90,7 +109,7 @@ class TestRewrap:
         vault.rotation.retire("k1")
 
         assert [key.id for key in vault.rotation.reports()] == ["k2"]
-        with opened(vault.core.folder) as again:
+        with vault.core.beside() as again:
             assert again.content(vault.rows()[0]["id"])
 
     def test_has_nothing_to_do_where_there_was_no_rotation(self, vault: Vault) -> None:
@@ -122,7 +141,7 @@ class TestRewrap:
         outcomes: list[Outcome] = []
 
         def run() -> None:
-            with opened(core.folder) as other:
+            with core.beside() as other:
                 outcomes.append(Rewrapping(other.database, other.storage, other.keyring).rewrap(Watch(at_once=7)))
 
         threads = [threading.Thread(target=run) for _ in range(2)]
@@ -289,7 +308,7 @@ class TestWhoWritesTheCatalog:
 
 class TestRotation:
     def test_new_files_are_wrapped_under_the_new_key_at_once_elsewhere_too(self, core: Core) -> None:
-        with opened(core.folder) as server:
+        with core.beside() as server:
             assert server.storage.put("secure_files", 1, b"1").key.kek_id == "k1"
             Rotation(core.database, core.keyring, core.storage.uses).rotate()
             blob = server.keep(b"2")
@@ -303,7 +322,7 @@ class TestRotation:
         rotation.rotate()
         rotation.retire("k1")
 
-        with opened(core.folder) as again:
+        with core.beside() as again:
             assert again.tokens.personal(secret).user.username == "root"
 
     def test_what_was_sealed_before_and_is_stored_after_its_key_was_retired_is_refused(self, core: Core) -> None:
@@ -316,6 +335,29 @@ class TestRotation:
         with pytest.raises(Unavailable, match='"k1" was retired meanwhile; try again'):
             core.database.write(lambda tx: core.storage.insert(tx, late))
         assert core.content(core.keep(b"late").id) == b"late"
+
+    def test_a_row_that_is_being_stored_keeps_its_key_from_being_retired(self, core: Core) -> None:
+        late = core.storage.put("secure_files", 1, b"late")
+        rotation = Rotation(core.database, core.keyring, core.storage.uses)
+        rotation.rotate()
+        stored, go_on = threading.Event(), threading.Event()
+
+        def store(tx: Transaction) -> None:
+            core.storage.insert(tx, late)
+            stored.set()
+            go_on.wait(10)
+
+        with core.beside() as other, ThreadPoolExecutor(2) as threads:
+            storing = threads.submit(other.database.write, store)
+            stored.wait(10)
+            retiring = threads.submit(rotation.retire, "k1")
+            with pytest.raises(TimeoutError):
+                retiring.result(0.2)
+            go_on.set()
+            storing.result(10)
+            with pytest.raises(Conflict, match="1 file is still wrapped"):
+                retiring.result(10)
+        assert core.content(late.id) == b"late"
 
     def test_a_key_that_only_a_neighbour_knows_is_remembered_before_a_row_names_it(self, core: Core) -> None:
         Keyring.load(core.keyring_file).rotate()
@@ -342,7 +384,7 @@ class TestUses:
         return core
 
     def test_are_counted_over_all_processes(self, core: Core) -> None:
-        with opened(core.folder) as other:
+        with core.beside() as other:
             for one in (core, core, other):
                 one.storage.put("secure_files", 1, b"1")
             for one in (core, other):
@@ -358,7 +400,7 @@ class TestUses:
         assert [row["id"] for row in used_up.sql("SELECT id FROM master_keys ORDER BY id")] == ["k1", "k2"]
 
     def test_at_the_limit_only_one_of_many_processes_rotates(self, used_up: Core) -> None:
-        with opened(used_up.folder) as other:
+        with used_up.beside() as other:
             for one in (used_up, other):
                 one.storage.put("secure_files", 1, b"1")
             for one in (used_up, other):

@@ -10,6 +10,10 @@ FILL_IN_CHECK = """UPDATE master_keys SET "check" = :key_check, created_at = :no
 FORGET_MASTER_KEY = "DELETE FROM master_keys WHERE id = :id"
 COUNT_USES = "UPDATE master_keys SET uses = uses + :uses WHERE id = :id RETURNING uses"
 
+PEPPER = "SELECT kek_id, wrapped FROM peppers"
+SET_PEPPER = "INSERT INTO peppers (kek_id, wrapped) VALUES (:kek_id, :wrapped)"
+FORGET_PEPPER = "DELETE FROM peppers"
+
 FILES_BY_KEY = "SELECT kek_id, COUNT(*) AS n FROM blobs GROUP BY kek_id"
 FILES_OF_KEY = "SELECT COUNT(*) AS n FROM blobs WHERE kek_id = :id"
 

@@ -177,4 +177,9 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX sessions_token ON sessions(token_id)",
         ),
     ),
+    Migration(
+        "0008_pepper",
+        # One row where a key service keeps the keys, none where a keyring has the pepper.
+        ("CREATE TABLE peppers (kek_id TEXT NOT NULL REFERENCES master_keys(id), wrapped {BLOB} NOT NULL)",),
+    ),
 )

@@ -16,6 +16,7 @@ STREAM = 1
 """The only `alg` so far: AES256-GCM-HKDF streams. 0 does not exist, 2 is kept for C2SP chunked encryption."""
 
 MAGIC = b"secure-files/v1\0"
+PEPPER_MAGIC = b"secure-files/v1/pepper\0"
 COMMITMENT_INFO = b"secure-files/v1/commit"
 
 
@@ -51,6 +52,32 @@ class BlobIdentity:
         return self.aad() + _lp(size.to_bytes(8, "big")) + _lp(_binary(sha256, 32))
 
 
+def pepper_aad(instance: str) -> bytes:
+    """Return the associated data under which a vault's pepper is wrapped; it begins as no blob's does."""
+    return PEPPER_MAGIC + _lp(_binary(instance, 16))
+
+
+def told(aad: bytes) -> dict[str, str]:
+    """Return the fields of a wrap's associated data as text, for a key service that binds names and values.
+
+    Other fields, other text: nothing is bound less than by the bytes.
+    """
+    if aad.startswith(PEPPER_MAGIC):
+        return {"format": "secure-files/v1/pepper", "instance": _fields(aad[len(PEPPER_MAGIC) :])[0].hex()}
+    alg, fields = aad[len(MAGIC)], _fields(aad[len(MAGIC) + 1 :])
+    instance, blob_id, family, project_id, size, sha256 = fields
+    return {
+        "format": "secure-files/v1",
+        "alg": str(alg),
+        "instance": instance.hex(),
+        "blob": blob_id.hex(),
+        "family": family.decode(),
+        "project": str(int.from_bytes(project_id, "big")),
+        "size": str(int.from_bytes(size, "big")),
+        "sha256": sha256.hex(),
+    }
+
+
 def commitment(data_key: bytes, wrap_aad: bytes) -> bytes:
     """Return 32 bytes that only this data key has for this row, and that tell nothing of it.
 
@@ -67,6 +94,16 @@ def require_commitment(data_key: bytes, wrap_aad: bytes, expected: bytes) -> Non
 
 def _lp(field: bytes) -> bytes:
     return len(field).to_bytes(4, "big") + field
+
+
+def _fields(rest: bytes) -> list[bytes]:
+    """Take apart what `_lp` put together."""
+    fields = []
+    while rest:
+        end = 4 + int.from_bytes(rest[:4], "big")
+        fields.append(rest[4:end])
+        rest = rest[end:]
+    return fields
 
 
 def _binary(value: bytes | str, length: int) -> bytes:

@@ -13,7 +13,7 @@ from vault.crypto import keyring_json
 from vault.errors import BadKeyring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from vault.crypto.masterkeys import MasterKeys
@@ -60,6 +60,16 @@ class KeyFile:
                 keys = change(self.load())
                 _put(keys, target, os.replace)
         return keys
+
+    def remove(self, only: Collection[str]) -> None:
+        """Remove the file, durably. Raises `BadKeyring` when it has other keys than `only` by now."""
+        with self._explained("remove"):
+            target = self.path.resolve(strict=True)
+            with _locked(target.parent):
+                if self.load().keys.keys() - only:
+                    raise BadKeyring(f"{self.path} has got more keys meanwhile; it is not removed")
+                target.unlink()
+                _sync(target.parent)
 
     def _private_text(self) -> str:
         with self.path.open("rb") as file:

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault import clock
 from vault.crypto import keyring_json
 from vault.crypto.kdf import hkdf
 from vault.crypto.keyfile import KeyFile
+from vault.crypto.keysource import KeyInfo, WrappedKey
 from vault.crypto.masterkeys import KEY_SIZE, MasterKey, MasterKeys, fingerprint
 from vault.errors import BadKeyring, UnknownKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
-    """A data key under the master key `kek_id`; safe to store."""
-
-    kek_id: str
-    blob: bytes
 
 
 def new_data_key() -> bytes:
@@ -39,8 +31,11 @@ class Keyring:
     and when a key id is unknown.
     """
 
-    def __init__(self, keys: MasterKeys, file: KeyFile | None = None) -> None:
+    local = True
+
+    def __init__(self, keys: MasterKeys, file: KeyFile | None = None, place: str = "a setting") -> None:
         self._file = file
+        self._place = place
         # One attribute, so that threads that read the file at once cannot mix one's keys with another's identity.
         self._state: tuple[MasterKeys, tuple[int, ...]] = (keys, ())
 
@@ -61,18 +56,18 @@ class Keyring:
         return cls(file.load(), file)
 
     @classmethod
-    def from_json(cls, text: str) -> Keyring:
+    def from_json(cls, text: str, place: str = "a setting") -> Keyring:
         """Take the text of a keyring file, from a setting; such a keyring cannot be changed. Raises `BadKeyring`."""
-        return cls(keyring_json.parse(text))
+        return cls(keyring_json.parse(text), place=place)
 
     @classmethod
-    def from_master_key(cls, encoded: str, instance: str) -> Keyring:
+    def from_master_key(cls, encoded: str, instance: str, place: str = "a setting") -> Keyring:
         """Take one master key, the base64 of 32 bytes, from a setting; its id is k1. Raises `BadKeyring`.
 
         `instance` is 32 hex digits; the key alone does not tell which vault it belongs to.
         """
         key = MasterKey("k1", keyring_json.decoded(encoded.strip(), "the master key"), created_at="")
-        return cls(MasterKeys(instance, key.id, {key.id: key}))
+        return cls(MasterKeys(instance, key.id, {key.id: key}), place=place)
 
     def __repr__(self) -> str:
         return f"<Keyring {self.instance} keys={','.join(self._keys.keys)} primary={self.primary}>"
@@ -96,20 +91,39 @@ class Keyring:
         """All keys, oldest first; their repr shows no secret."""
         return tuple(self._keys.keys.values())
 
-    @property
-    def changeable(self) -> bool:
-        """Whether keys can be added and removed here: they lie in a file that is ours to replace."""
-        return self._file is not None
+    def removable(self, key_id: str) -> bool:
+        """Say whether `retire` can remove the key: it lies in a file that is ours to replace."""
+        return self._file is not None and self.has(key_id)
 
     @property
     def place(self) -> str:
-        """Where the keys are kept, for who reads a list."""
-        return str(self._file.path) if self._file else "a setting"
+        """The path of the file, or what kind of setting it was."""
+        return str(self._file.path) if self._file else self._place
 
     @property
     def pepper_check(self) -> str:
         """A fingerprint of what `derive` derives from: another one makes every stored token digest useless."""
-        return fingerprint(self._keys.effective_pepper())
+        return fingerprint(self.pepper)
+
+    @property
+    def pepper(self) -> bytes:
+        """What `derive` derives from."""
+        return self._keys.effective_pepper()
+
+    def has(self, key_id: str) -> bool:
+        """Say whether the keyring has this key."""
+        return key_id in self._keys.keys
+
+    def check_of(self, key_id: str) -> str:
+        """Return the fingerprint of a key. Raises `UnknownKey`."""
+        key = self._keys.keys.get(key_id)
+        if key is None:
+            raise UnknownKey(f'the key "{key_id}" is not in {self.place}', key_id=key_id)
+        return key.check
+
+    def described(self) -> tuple[KeyInfo, ...]:
+        """Return what may be told of each key, oldest first."""
+        return tuple(KeyInfo(key.id, key.state, key.check, key.created_at, self.place) for key in self.keys)
 
     def checks(self) -> dict[str, str]:
         """Return the fingerprint of each key by id, for comparing with those the catalog remembers."""
@@ -139,7 +153,7 @@ class Keyring:
 
     def derive(self, purpose: str) -> bytes:
         """Return a key of 32 bytes for another purpose, such as token digests. Rotation does not change it."""
-        return hkdf(self._keys.effective_pepper(), b"secure-files/v1/derive/" + purpose.encode())
+        return hkdf(self.pepper, b"secure-files/v1/derive/" + purpose.encode())
 
     def rotate(self, instead_of: str | None = None) -> str:
         """Add a key to the file, make it the primary one and return its id; the others only unwrap from now on.
@@ -165,6 +179,11 @@ class Keyring:
         Raises `UnknownKey`, `Conflict` for the primary key, and `BadKeyring` as `rotate` does.
         """
         self._change(lambda keys: keys.without(key_id))
+
+    def give_up(self) -> None:
+        """Remove the file, once other keys have taken over from the last one in it. Raises `BadKeyring`."""
+        if self._file is not None:
+            self._file.remove(self._keys.keys.keys())
 
     def _change(self, change: Callable[[MasterKeys], MasterKeys]) -> None:
         if self._file is None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vault.blobs import BlobStore
     from vault.catalog.database import Database, Row
-    from vault.crypto.keyring import Keyring
+    from vault.crypto.keysource import MasterKeyring
     from vault.maintenance.verifying import Scope
 
 DAY = 24 * 3600.0
@@ -29,7 +29,7 @@ class Keys:
 
     name = "keyring"
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
+    def __init__(self, database: Database, keyring: MasterKeyring) -> None:
         self._db = database
         self._keyring = keyring
 
@@ -40,12 +40,12 @@ class Keys:
     def look(self, scope: Scope) -> Iterator[Looked]:  # noqa: ARG002 - keys are few
         """Look at each key that files need, and at each that the catalog remembers."""
         files = {row["kek_id"]: row["n"] for row in self._db.query(keys_sql.FILES_BY_KEY)}
-        remembered, held = keys.needed_keys(self._db), self._keyring.checks()
+        remembered = keys.needed_keys(self._db)
         for key in sorted({*files, *remembered}):
             problem = ""
-            if key not in held:
+            if not self._keyring.has(key):
                 problem = f"the keyring does not have it, and {files.get(key, 0)} files need it"
-            elif remembered.get(key) not in (held[key], "", None):
+            elif remembered.get(key) not in (self._keyring.check_of(key), "", None):
                 problem = "the keyring has another under this id"
             subject = f'key "{key}"'
             yield Looked(subject, 0, (Finding(Weight.DAMAGE, subject, problem, key=key),) if problem else ())

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from vault.crypto.envelope import BlobIdentity, require_commitment
-from vault.crypto.keyring import Keyring, WrappedKey
+from vault.crypto.keyring import Keyring
+from vault.crypto.keysource import WrappedKey
 from vault.crypto.streaming import open_bytes
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "format.md").read_text()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vault.crypto import keyring_json
-from vault.crypto.keyring import Keyring, WrappedKey, new_data_key
+from vault.crypto.keyring import Keyring, new_data_key
+from vault.crypto.keysource import WrappedKey
 from vault.crypto.masterkeys import MasterKey, MasterKeys
 from vault.errors import BadKeyring, Conflict, Tampered, UnknownKey
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vault.crypto.envelope import BlobIdentity, commitment, require_commitment
-from vault.crypto.keyring import Keyring, WrappedKey, new_data_key
+from vault.crypto.keyring import Keyring, new_data_key
+from vault.crypto.keysource import WrappedKey
 from vault.crypto.layout import SEGMENT_SIZE, Layout
 from vault.crypto.masterkeys import MasterKeys
 from vault.crypto.streaming import open_bytes, seal_bytes
