@@ -51,20 +51,25 @@ def read_again(certificate: Certificate | None) -> None:
 
 
 class Signals:
-    """SIGTERM and SIGINT, heard from the moment this is made; a second one ends the process at once. SIGHUP reloads."""
+    """SIGTERM and SIGINT, heard from the moment this is made; a second one ends the process at once. SIGHUP reloads.
+
+    Not by the loop's own `add_signal_handler`: it tells the loop by a byte in the pipe that threads wake it by as well,
+    and under load that is full. The byte is dropped, and the signal with it.
+    """
 
     def __init__(self, reload: Callable[[], None]) -> None:
         self._ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         for number in ENDING:
-            loop.add_signal_handler(number, self._end)
-        loop.add_signal_handler(signal.SIGHUP, reload)
+            self._hear(number, self._end)
+        self._hear(signal.SIGHUP, reload)
+
+    def _hear(self, number: int, act: Callable[[], None]) -> None:
+        signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(act))
 
     def _end(self) -> None:
         self._ended.set()
-        loop = asyncio.get_running_loop()
         for number in ENDING:
-            loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
     async def until_told(self) -> None:
