@@ -47,7 +47,8 @@ class Client(threading.Thread):
 
     def __init__(self, port: int, token: str, number: int, pause: float, stop: threading.Event) -> None:
         super().__init__(daemon=True)
-        self._port, self._token, self._number, self._pause = port, token, number, pause
+        self._port, self._token, self._number = port, token, number
+        self.pause = pause
         self._stop_told = stop
         self.counts: Counter[str] = Counter()
         self._random = random.Random(number)
@@ -67,7 +68,7 @@ class Client(threading.Thread):
             except (OSError, ValueError, IndexError) as error:
                 self.counts[f"broken connection {type(error).__name__}"] += 1
                 self._link = Link(self._port, self._token)
-            self._stop_told.wait(self._random.uniform(0, 2 * self._pause))
+            self._stop_told.wait(self._random.uniform(0, 2 * self.pause))
 
     def _ask(self, kind: str, line: str, headers: str = "", body: str | bytes = b"") -> Any:
         data = body.encode() if isinstance(body, str) else body
