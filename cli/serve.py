@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli import options as shared
 from cli.main import guarded, say
+from vault.errors import Conflict
 
 if TYPE_CHECKING:
     import argparse
@@ -101,10 +102,13 @@ def welcome(services: Services, settings: Settings) -> None:
     user = services.people.administrator()
     if user is not None and services.tokens.of_user(user.id):
         return
-    if user is None:
-        user = services.people.create("root", "Administrator", "admin@example.com", is_admin=True)
     given = settings.root_token.strip() or None
-    _, secret = services.tokens.create(user, "first start", ("api",), None, given)
+    try:
+        if user is None:
+            user = services.people.create("root", "Administrator", "admin@example.com", is_admin=True)
+        _, secret = services.tokens.create(user, "first start", ("api",), None, given)
+    except Conflict:  # another server of this vault does so at this very moment
+        return
     say(f"made a new vault in {settings.data.absolute()}")
     if given is None:
         say(f"the administrator's token, shown only now: {secret}")

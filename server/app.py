@@ -34,6 +34,7 @@ from server.shared import Shared
 from server.turns import Turns
 from server.web.guard import paged
 from server.web.pages import PAGES
+from vault.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,5 +102,7 @@ async def _keep_house(app: web.Application) -> None:
         for chore in app[SERVICES].chores():
             try:
                 await app[OFFLOAD].call(chore)
+            except Unavailable as error:
+                log.warning("a chore is tried again in %s s: %s", HOUSEKEEPING_SECONDS, error)
             except Exception:
                 log.exception("a chore failed; it is tried again in %s s", HOUSEKEEPING_SECONDS)

@@ -16,7 +16,8 @@ from vault.artifacts import Artifacts
 from vault.blobs import open_blobs
 from vault.catalog import open_catalog
 from vault.durations import duration
-from vault.errors import Invalid, Unavailable, VaultError
+from vault.errors import Conflict, Invalid, Unavailable, VaultError
+from vault.leases import Caretaker
 from vault.maintenance.belonging import Keys, Objects, Rows
 from vault.maintenance.files import Files
 from vault.maintenance.repositories import GitRepositories
@@ -70,6 +71,7 @@ class Services:
     verification: Verification
     measures: Measures
     sessions: Sessions
+    caretaker: Caretaker
     folders: tuple[tuple[str, Path], ...]
     """What lies on disks of this machine, by what it holds."""
 
@@ -103,19 +105,23 @@ class Services:
         return ""
 
     def chores(self) -> tuple[Callable[[], object], ...]:
-        """Return what has to be done again and again while serving: each quick, safe beside requests and processes."""
+        """Return what has to be done again and again while serving: each quick, safe beside requests and processes.
+
+        What would be the same work in every process is the caretaker's, who is one of them all.
+        """
         return (
-            self.storage.remove_noted,
+            self.caretaker.does(self.storage.remove_noted),
             self.storage.uses.chore,
-            self.secure_files.read_queued,
+            self.caretaker.does(self.secure_files.read_queued),
             self.tokens.remember_use,
-            self.retention.sweep,
+            self.caretaker.does(self.retention.sweep),
             self.repositories.housekeeping.chore,
         )
 
     def close(self) -> None:
-        """Let go of children, threads and files."""
+        """Let go of children, threads, files, and what this process alone does."""
         self.parsers.close()
+        self.caretaker.retire()
         self.database.close()
 
 
@@ -141,13 +147,15 @@ def open_services(settings: Settings, *, create: bool = False, moved: bool = Fal
         raise Invalid("--database or --blobs", f"cannot be used: {error}") from error
     try:
         database.migrate()
-        if keys.instance_of(database) is None and next(blobs.ids(), None) is not None:
+        new = keys.instance_of(database) is None
+        if new and next(blobs.ids(), None) is not None:
             raise Unavailable(
                 f"the catalog of {settings.data} is missing, and its blob store holds files; restore the catalog from "
                 "your backup: a new one would take them for leftovers of a crash"
             )
-        keyring = open_keyring(settings, database, create=create)
-        keys.claim(database, keyring, str(settings.data), keyring.place)
+        if new and not create:
+            raise Unavailable("there is no vault in this catalog yet; `secure-files serve` makes one")
+        keyring = _claimed_keyring(settings, database, create=create)
         return _assemble(settings, database, keyring, blobs)
     except BaseException:
         database.close()
@@ -180,6 +188,20 @@ def close_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
+
+
+def _claimed_keyring(settings: Settings, database: Database, *, create: bool) -> MasterKeyring:
+    """Return the keyring of the catalog, which a new catalog remembers from now on."""
+
+    def claimed() -> MasterKeyring:
+        keyring = open_keyring(settings, database, create=create)
+        keys.claim(database, keyring, str(settings.data), keyring.place)
+        return keyring
+
+    try:
+        return claimed()
+    except Conflict:  # another server made the vault at this very moment: now its id is known
+        return claimed()
 
 
 def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, blobs: BlobStore) -> Services:
@@ -230,6 +252,7 @@ def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, bl
         ),
         measures=measures,
         sessions=Sessions(database, tokens),
+        caretaker=Caretaker(database, alone=settings.alone() and settings.workers == 1),
         folders=_folders(settings),
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests import s3 as s3_servers
+from tests.engines import ENGINES
 from tests.harness import RunningVault
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tests.keyservices import Aws, Bao
     from tests.postgres import PostgresServer
+    from tests.s3 import S3
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +25,9 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVault]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres() -> PostgresServer:
     """A PostgreSQL that all tests share; each makes a database of its own in it."""
-    from tests.postgres import running
-
-    with running() as server:
-        yield server
+    return ENGINES.postgres()
 
 
 @pytest.fixture(scope="session")
@@ -59,19 +57,27 @@ def project(vault: RunningVault) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_servers.S3]:
+def s3() -> S3:
     """A real S3 server for all tests; each opens a store of its own in it."""
-    if reason := s3_servers.missing():
-        pytest.skip(reason)
-    if s3_servers.GIVEN:
-        yield s3_servers.S3.given()
-        return
-    with s3_servers.SeaweedFS(tmp_path_factory.mktemp("s3")) as server:
-        yield server
+    return ENGINES.s3()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="count a skipped test as a failure")
+    parser.addoption("--engines", default="", help="what the vaults under test use instead of files: postgres,s3")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    ENGINES.choose(config.getoption("--engines"))
+    config.add_cleanup(ENGINES.close)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of a data folder's files where the vaults have other engines."""
+    if ENGINES.chosen:
+        out = [item for item in items if item.get_closest_marker("files")]
+        items[:] = [item for item in items if not item.get_closest_marker("files")]
+        config.hook.pytest_deselected(items=out)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -16,6 +16,7 @@ from server.serving import Runner
 from server.settings import Settings
 from server.wiring import Services, open_services
 from tests.conforming import problem
+from tests.engines import ENGINES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ class RunningVault:
 
     def __init__(self, data: Path, **settings: Any) -> None:
         base = Settings(data=data, port=0, root_token=ROOT_TOKEN, grace=2.0)
-        self.settings = replace(base, **settings)
+        self.settings = replace(base, **{**ENGINES.settings(data), **settings})
         self.services: Services
         self.url = ""
         self._ready = threading.Event()

@@ -144,7 +144,8 @@ class Artifacts:
             expires_at = rows[0]["expires_at"]
             if expires_at is not None and expires_at <= clock.now():
                 raise NotFound(reason=f"the artifacts of job {job.id} expired at {expires_at}")
-            tx.query(sql.KEEP, job=job.id)
+            if not tx.query(sql.KEEP, job=job.id):  # swept between the two
+                raise NotFound(reason=f"job {job.id} has no artifacts")
 
         self._db.write(work)
 

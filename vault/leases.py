@@ -6,19 +6,21 @@ lease for minutes, as those may differ by seconds.
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import socket
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from vault import clock
 from vault.catalog import care as sql
-from vault.errors import Busy
+from vault.errors import Busy, StorageFull, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vault.catalog.database import Database
 
@@ -31,6 +33,51 @@ def elected(database: Database, name: str, seconds: float) -> bool:
     """
     lease = Lease(database, name, seconds)
     return not lease.holder() and lease.take()
+
+
+CARE_SECONDS = 30.0
+RENEWED_EVERY = 10.0
+
+
+class Caretaker:
+    """Whether this process does what one of all that serve should do: it keeps the office until it ends or dies.
+
+    After a death another takes over within `CARE_SECONDS`. While clocks or networks part them there may be two at
+    once: what a caretaker does has to be safe beside another. One who is `alone` asks nobody.
+    """
+
+    def __init__(self, database: Database, *, alone: bool = False) -> None:
+        self._lease = Lease(database, "caretaker", CARE_SECONDS)
+        self._alone = alone
+        self._sure_until = -math.inf
+
+    def is_on_duty(self) -> bool:
+        """Say whether it is this process, which takes the office when nobody has it."""
+        if self._alone or time.monotonic() < self._sure_until:
+            return True
+        asked = time.monotonic()
+        try:
+            held = self._renewed_or_taken()
+        except StorageFull:
+            return True  # what is to be done may make the room that is lacking
+        self._sure_until = asked + RENEWED_EVERY if held else -math.inf
+        return held
+
+    def _renewed_or_taken(self) -> bool:
+        if math.isfinite(self._sure_until) and self._lease.renew():
+            return True
+        return not self._lease.holder() and self._lease.take()
+
+    def does(self, chore: Callable[[], object]) -> Callable[[], object]:
+        """Return the chore as one that is done only on duty."""
+        return lambda: self.is_on_duty() and chore()
+
+    def retire(self) -> None:
+        """Leave the office to others at once, where it was ours; a catalog that does not answer frees it in time."""
+        if math.isfinite(self._sure_until):
+            self._sure_until = -math.inf
+            with suppress(Unavailable):
+                self._lease.end()
 
 
 class Lease:

@@ -173,9 +173,11 @@ class Pipelines:
         finished = clock.now() if status in ENDED else None
 
         def work(tx: Transaction) -> Job:
-            row = tx.query(sql.SET_JOB_STATUS, id=job.id, status=status, reason=reason, finished_at=finished)[0]
+            rows = tx.query(sql.SET_JOB_STATUS, id=job.id, status=status, reason=reason, finished_at=finished)
+            if not rows:  # deleted meanwhile
+                raise NotFound("Job")
             _follow_jobs(tx, job.pipeline_id)
-            return job_of(row)
+            return job_of(rows[0])
 
         return self._db.write(work)
 
@@ -187,6 +189,8 @@ class Pipelines:
 
 
 def _follow_jobs(tx: Transaction, pipeline_id: int) -> None:
+    # Of two jobs that end at once, the one that comes second has to see the other's end.
+    tx.lock("pipelines", pipeline_id)
     states = [row["status"] for row in tx.query(sql.PIPELINE_JOB_STATES, pipeline=pipeline_id)]
     tx.query(sql.SET_PIPELINE_STATUS, pipeline=pipeline_id, status=status_of(states), now=clock.now())
 

@@ -67,6 +67,8 @@ class Projects:
         }
 
         def work(tx: Transaction) -> Namespace:
+            if parent_id is not None:
+                tx.lock("namespaces", parent_id)  # groups and projects in it share their names
             _refuse_taken(tx, full_path, Conflict('Failed to save group {:path=>["has already been taken"]}'))
             group = namespace_of(tx.query(sql.ADD_NAMESPACE, **values)[0])
             tx.query(
@@ -160,6 +162,7 @@ class Projects:
         clash = Invalid("project_namespace.name", taken, also={"name": taken, "path": taken})
 
         def work(tx: Transaction) -> Project:
+            tx.lock("namespaces", namespace.id)
             _refuse_taken(tx, full_path, clash)
             return project_of(tx.query(sql.ADD_PROJECT, **values)[0])
 
@@ -224,6 +227,7 @@ class Projects:
         self._db.write(lambda tx: self._delete(tx, project_id))
 
     def _delete(self, tx: Transaction, project_id: int) -> None:
+        tx.lock("projects", project_id)  # what is being uploaded comes before, or finds no project
         for hook in self._on_delete:
             hook(tx, project_id)
         tx.query(sql.DELETE_MEMBERS, kind="project", source=project_id)

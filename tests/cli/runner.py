@@ -14,10 +14,12 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from unittest import mock
 
 import requests
 
 from cli.main import main
+from tests.engines import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +42,8 @@ class Outcome:
 def run(*argv: str | Path) -> Outcome:
     """Run a command in this process."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    told = mock.patch.dict(os.environ, ENGINES.environment(argv))
+    with told, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             status = main([str(word) for word in argv])
         except SystemExit as end:
@@ -66,7 +69,7 @@ def start(
         command(*argv),
         check=False,
         cwd=cwd,
-        env=environment(**(env or {})),
+        env=environment(**{**ENGINES.environment(argv, cwd), **(env or {})}),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -85,7 +88,7 @@ class Serving:
         self.process = subprocess.Popen(
             command("serve", "--port", "0", *argv),
             cwd=cwd,
-            env=environment(**(env or {})),
+            env=environment(**{**ENGINES.environment(argv, cwd), **(env or {})}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

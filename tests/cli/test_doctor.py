@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.runner import Outcome, run
+from tests.engines import files
 from tests.harness import ROOT_TOKEN
 from tests.server.support import files_of, sample
 from tests.vault.core import Core, Found, opened
@@ -63,6 +64,7 @@ class TestExitStatus:
 
         assert examined(core).status == 1
 
+    @files
     def test_5_when_there_is_no_vault(self, tmp_path: Path) -> None:
         outcome = run("doctor", "--data", tmp_path / "nowhere")
 

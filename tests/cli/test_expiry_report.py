@@ -11,6 +11,7 @@ import pytest
 
 from sample_certs.catalogue import catalogue
 from tests.cli.runner import Outcome, run
+from tests.engines import files
 from tests.harness import ROOT_TOKEN
 from tests.vault.core import Core, Found, opened
 from vault import clock
@@ -228,6 +229,7 @@ class TestVault:
         put(full, 1, "another.cer", in_days(1))
         assert len(rows(full)) == len(DAYS) + 1
 
+    @files
     def test_5_where_there_is_none_and_none_is_made(self, tmp_path: Path) -> None:
         outcome = run("expiry-report", "--data", tmp_path / "absent")
 

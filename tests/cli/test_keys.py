@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.runner import ROOT, Outcome, Serving, command, environment, run
+from tests.engines import files
 from tests.harness import ROOT_TOKEN, Client
 from tests.vault.core import opened
 from vault.crypto.keyring import Keyring
@@ -113,6 +114,7 @@ class TestRotateRewrapRetire:
         assert re.search(r"^secure-files: object [0-9a-f]{32} \(key k1\): ", outcome.err, re.MULTILINE)
         assert len(json.loads(keys(data, "rewrap", "--format", "json").out)["failed"]) == 1
 
+    @files
     def test_whoever_waits_sees_how_far_it_is(self, data: Path) -> None:
         keys(data, "rotate")
         ours, theirs = pty.openpty()
@@ -168,6 +170,7 @@ class TestRefused:
         assert 'needs the key "k1" (check ' in outcome.err
         assert list((data / "keys").iterdir()) == []
 
+    @files
     def test_5_where_there_is_no_vault(self, tmp_path: Path) -> None:
         assert keys(tmp_path / "absent", "list").status == 5
         assert not (tmp_path / "absent").exists()

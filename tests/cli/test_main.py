@@ -15,6 +15,7 @@ from cli import COMMANDS
 from cli.main import EXIT_CODES
 from server.version import VERSION
 from tests.cli.runner import PATIENCE, command, environment, run, start
+from tests.engines import files
 from tests.vault.core import Found, opened
 from vault import errors
 
@@ -165,11 +166,13 @@ class TestBrokenPipe:
         os.close(writing)
         return done.returncode, done.stderr
 
+    @files
     def test_the_answer_of_a_check_stands(self, data: Path) -> None:
         for within, status in (("7d", 1), (None, 0)):
             options = ["--fail-within", within] if within else []
             assert self.piped_into_nobody(data, "expiry-report", "--data", data, *options) == (status, "")
 
+    @files
     def test_before_an_answer_it_is_no_yes(self, data: Path) -> None:
         unbuffered = {"PYTHONUNBUFFERED": "1"}
 

@@ -12,6 +12,7 @@ import pytest
 from server.settings import load
 from server.wiring import open_services
 from tests.cli.runner import Outcome, Serving, command, environment, start
+from tests.engines import files
 from tests.harness import ROOT_TOKEN, Client, RunningVault
 from tests.postgres import needs_postgres
 from tests.reliability.stored import file_of, objects
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tests.s3 import S3
 
 KILLS = 5
+
+pytestmark = files
 
 
 class Target:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.runner import Serving, obey_modes, start
+from tests.engines import files
 from tests.harness import ROOT_TOKEN
 from tests.vault.core import LARGE, opened
 
@@ -27,6 +28,7 @@ def modes_below(folder: Path) -> dict[str, int]:
 
 
 class TestFirstStart:
+    @files
     def test_makes_a_vault_that_is_closed_to_others_whatever_the_umask(self, tmp_path: Path) -> None:
         before = os.umask(0)
         try:
@@ -112,6 +114,7 @@ class TestRunning:
             serving.wait_for(r"/api/v4/projects")
             assert ROOT_TOKEN not in serving.said
 
+    @files
     @pytest.mark.parametrize("workers", ["1", "2"])
     def test_what_a_crash_left_is_removed_at_the_next_start(self, tmp_path: Path, workers: str) -> None:
         with opened(tmp_path / "data") as core:
@@ -251,6 +254,7 @@ class TestRefused:
         assert (outcome.status, outcome.out) == (5, "")
         assert outcome.err == "secure-files: readable/data: Permission denied\n"
 
+    @files
     def test_5_when_the_catalog_is_no_catalog(self, tmp_path: Path) -> None:
         with opened(tmp_path / "data"):
             pass
@@ -258,6 +262,7 @@ class TestRefused:
 
         assert "the catalog is damaged" in self.refused(5, "--data", "data", "--port", "0", cwd=tmp_path)
 
+    @files
     def test_5_when_a_newer_program_made_the_catalog(self, tmp_path: Path) -> None:
         with opened(tmp_path / "data") as core:
             core.sql(
@@ -269,6 +274,7 @@ class TestRefused:
 
 
 class TestLostCatalog:
+    @files
     def test_a_blob_store_with_files_and_no_catalog_is_not_taken_over(self, tmp_path: Path) -> None:
         with opened(tmp_path / "data") as core:
             core.keep(bytes(LARGE))

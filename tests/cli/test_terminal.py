@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.runner import ROOT, environment, run
+from tests.engines import files
 from tests.notify.support import put
 from tests.vault.core import Core, opened
 
@@ -55,6 +56,7 @@ def on_terminal(*argv: str | Path, columns: int = 80, **more: str) -> str:
 
 
 class TestTables:
+    @files
     def test_fit_the_window_and_lose_nothing_of_a_name(self, core: Core) -> None:
         shown = COLOUR.sub("", on_terminal("expiry-report", "--data", core.folder, columns=70))
 
@@ -64,9 +66,11 @@ class TestTables:
         start, end = head.index("NAME"), head.index("KIND")
         assert LONG in "".join(line[start:end].strip() for line in lines[1:])
 
+    @files
     def test_show_what_has_expired_in_red(self, core: Core) -> None:
         assert re.search(r"\x1b\[1;31mexpired", on_terminal("expiry-report", "--data", core.folder))
 
+    @files
     def test_have_no_colour_where_none_is_wanted(self, core: Core) -> None:
         assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", on_terminal("expiry-report", "--data", core.folder, NO_COLOR="1"))
 

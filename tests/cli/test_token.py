@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.runner import Outcome, Serving, run
+from tests.engines import files
 from tests.vault.core import Core, opened
 from vault.errors import TokenExpired
 from vault.models import Page
@@ -102,6 +103,7 @@ class TestRefused:
 
         assert create(data).status == 3
 
+    @files
     def test_5_where_there_is_no_vault_and_none_is_made(self, tmp_path: Path) -> None:
         outcome = create(tmp_path / "absent")
 

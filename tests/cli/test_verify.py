@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.runner import Outcome, Serving, run
+from tests.engines import files
 from tests.filled import fill
 from tests.reliability.stored import file_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = files
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from server.wiring import close_folder
+from tests.engines import ENGINES
 from tests.harness import unique
 from vault.access import Access
 from vault.blobs import open_blobs
@@ -63,7 +64,7 @@ class Core:
         self.folder = folder
         self.catalog_file = folder / "catalog.sqlite"
         self.keyring_file = folder / "keys" / "keyring.json"
-        self.database_url = database_url or f"sqlite:{self.catalog_file}"
+        self.database_url = database_url or ENGINES.catalog_url(folder)
         self.database: Database = open_catalog(self.database_url)
         self.database.migrate()
         self.keyring = (

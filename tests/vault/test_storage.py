@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.engines import files
 from tests.vault.core import LARGE, Core, opened
 from vault.errors import BadKeyring, BlobMissing, Damaged, NotFound, Tampered, Truncated, Unavailable, UnknownKey
 
@@ -71,6 +72,7 @@ class TestPut:
         assert blob.checksum == hashlib.sha256(plain).hexdigest()
         assert stored.content(blob.id) == plain
 
+    @files
     @EITHER_PLACE
     def test_no_file_of_the_vault_holds_the_plaintext(self, core: Core, size: int) -> None:
         plain = (b"the private key of the app " * (size // 27 + 1))[:size]
@@ -330,6 +332,7 @@ class TestMissing:
 class TestDiscard:
     """From the commit on nobody can open it; its bytes go a little later."""
 
+    @files
     @EITHER_PLACE
     def test_the_wrapped_key_is_erased_at_once(self, core: Core, size: int) -> None:
         blob = core.keep(os.urandom(size))

@@ -35,9 +35,10 @@ COUNT_LOCKED = f"""SELECT COUNT(*) AS n {JOINED}
 HAS_EXPIRED = f"a.expires_at <= :now AND a.file_type <> 'trace' AND NOT {LOCKED}"
 EXPIRED = f"SELECT a.id {JOINED} WHERE {HAS_EXPIRED} ORDER BY a.expires_at, a.id LIMIT :limit"
 COUNT_EXPIRED = f"SELECT COUNT(*) AS n {JOINED} WHERE {HAS_EXPIRED}"
-# Looked at again in the transaction: kept or locked meanwhile, it stays.
-DELETE_EXPIRED = f"""DELETE FROM artifacts WHERE id = :id AND id IN (SELECT a.id {JOINED} WHERE a.id = :id
-    AND {HAS_EXPIRED}) RETURNING blob_id"""  # noqa: S608 - made of constants
+# Looked at again in the transaction: kept or locked meanwhile, it stays. The end is asked of the row itself as well:
+# one that another transaction has in hand is looked at anew when that is done, what a subquery found is not.
+DELETE_EXPIRED = f"""DELETE FROM artifacts WHERE id = :id AND expires_at <= :now
+    AND id IN (SELECT a.id {JOINED} WHERE a.id = :id AND {HAS_EXPIRED}) RETURNING blob_id"""  # noqa: S608 - made of constants
 REPORT = f"""SELECT a.id, a.project_id, q.full_path AS project, a.job_id, j.name AS job, p.id AS pipeline_id, j.ref,
     a.file_type, a.size, a.created_at, a.expires_at, CASE WHEN {LOCKED} THEN 1 ELSE 0 END AS locked
     {JOINED} JOIN projects q ON q.id = a.project_id

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vault import clock
 from vault.catalog.postgres_connections import Connections
-from vault.catalog.postgres_statements import Interrupted, engine_errors_translated, run, worded
+from vault.catalog.postgres_statements import Interrupted, Taken, engine_errors_translated, run, worded
 from vault.catalog.postgres_works import FORGET, TABLE, attempt
 from vault.catalog.schema import MIGRATIONS
 from vault.errors import Conflict, Unavailable
@@ -100,6 +100,9 @@ class PostgresDatabase:
     def _write(self, work: Callable[[Transaction], T]) -> T:
         self._working.now = True
         try:
+            return self._repeated(lambda: attempt(self._connections, work))
+        except Taken:
+            # It may have looked before another committed the row: now it sees it, and says so in its own words.
             return self._repeated(lambda: attempt(self._connections, work))
         finally:
             self._working.now = False

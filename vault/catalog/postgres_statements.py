@@ -49,6 +49,10 @@ class Interrupted(Unavailable):
     """
 
 
+class Taken(Conflict):
+    """A unique key that another transaction's row has, perhaps since this one looked."""
+
+
 @lru_cache(maxsize=4096)
 def translated(sql: str) -> tuple[bytes, tuple[str, ...]]:
     """Return a statement with `$1`, `$2`, … in the place of its `:name` parameters, and their names in that order."""
@@ -126,7 +130,7 @@ def told(error: psycopg.Error) -> str:
 
 def _raise_translated(error: psycopg.Error, *, broken: bool) -> NoReturn:
     if isinstance(error, engine.UniqueViolation):
-        raise Conflict(f"there is a row with the same {_columns(error)}") from None  # its details hold values
+        raise Taken(f"there is a row with the same {_columns(error)}") from None  # its details hold values
     if isinstance(error, engine.ForeignKeyViolation):
         raise Conflict(_REFERRED) from None
     failure = _in_the_vaults_words(error, broken=broken)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import psycopg
 
 from vault.catalog.database import checked, checked_table
-from vault.catalog.postgres_statements import Interrupted, engine_errors_translated, run
+from vault.catalog.postgres_statements import Interrupted, Taken, engine_errors_translated, run
 from vault.errors import Unavailable, VaultError
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class PostgresTransaction:
             raise self._failed
 
     @property
-    def was_interrupted(self) -> bool:
-        """Say whether the same work may do well when it is run again, whatever it made of the error."""
-        return isinstance(self._failed, Interrupted)
+    def reason_to_repeat(self) -> Interrupted | Taken | None:
+        """Return why the same work may do well when it is run again, whatever it made of the error."""
+        return self._failed if isinstance(self._failed, Interrupted | Taken) else None
 
     def end(self) -> None:
         """Let go of the connection."""
@@ -109,8 +109,8 @@ def attempt(connections: Connections, work: Callable[[Transaction], T]) -> T:
         except BaseException as error:
             with suppress(psycopg.Error):
                 connection.execute("ROLLBACK")
-            if transaction.was_interrupted and not isinstance(error, Interrupted):
-                raise Interrupted("the catalog broke a work off") from error
+            if (reason := transaction.reason_to_repeat) not in (None, error):
+                raise reason from error
             raise
         finally:
             transaction.end()

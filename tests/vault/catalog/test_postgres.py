@@ -9,7 +9,7 @@ from traceback import format_exception_only
 
 import pytest
 
-from tests.database_suite import TEST_TABLES, DatabaseSuite, add, names
+from tests.database_suite import ADD, TEST_TABLES, DatabaseSuite, add, names
 from tests.postgres import needs_postgres, running
 from tests.severed import COMMIT, Wire
 from vault.catalog.postgres import PostgresDatabase
@@ -133,6 +133,21 @@ class TestSeveral:
                 each.result(30)
         assert database.query("SELECT COUNT(*) AS many FROM parts") == [{"many": 2}]
         assert len(runs) == 3
+
+    def test_a_work_that_looked_before_another_took_the_key_looks_again(self, database):
+        looks = []
+
+        def work(tx):
+            looks.append(tx.query("SELECT id FROM things WHERE name = 'a'"))
+            if looks[-1]:
+                raise KeyError
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(add, database, "a").result(20)
+            tx.query(ADD, name="a", owner="me")
+
+        with pytest.raises(KeyError):
+            database.write(work)
+        assert [len(found) for found in looks] == [0, 1]
 
     def test_any_number_may_migrate_at_once(self, postgres):
         url = postgres.database(None)
