@@ -78,6 +78,7 @@ async def _serve(request: web.Request, service: str, path: str, query: str = "")
         return web.Response(status=404, text=f"{HIDDEN}\n")
     except Forbidden as error:
         return web.Response(status=403, text=f"{error}\n")
+    _check_type(request, service)
     offload, serving = request.app[OFFLOAD], request.app[SERVICES].repositories.serving
     opened = _backend(request, caller, service)
 
@@ -97,6 +98,13 @@ async def _serve(request: web.Request, service: str, path: str, query: str = "")
             return await cgi.answer(request, backend.command, environment, backend.inherit, body, done)
         finally:
             opened.__exit__(None, None, None)  # which closes a descriptor, and has to happen at a shutdown too
+
+
+def _check_type(request: web.Request, service: str) -> None:
+    """Refuse a body that is not git's; git's own answer to one says nothing of its type. Raises `Refused`."""
+    wanted = f"application/x-{service}-request"
+    if request.method == "POST" and request.content_type != wanted:
+        raise Refused(415, {"message": f"415 Unsupported Media Type: {wanted} is wanted"})
 
 
 def _backend(request: web.Request, caller: Caller, service: str) -> AbstractContextManager[Backend]:

@@ -13,6 +13,7 @@ import pytest
 from server import pace
 from server.api import git_http, repository_files
 from server.guessing import Guesses
+from server.readiness import Readiness
 from tests.conforming import ENDPOINTS, operation
 from tests.harness import Client, RunningVault
 from tests.server.reaching import Right, Scene
@@ -174,7 +175,11 @@ def of_its_own(walk: Walk, scene: Scene) -> None:
     job_without, client = scene.vault.job(scene.root, scene.project["id"])
     login = {"JOB-TOKEN": client.token or ""}
     walk.send(Right("GET", f"/jobs/{job_without['id']}/artifacts", login=login))
-    with walk.patched((type(scene.vault.services), "problems", lambda _: "a reason")):
+
+    async def wrong(*_: object) -> str:
+        return "a reason"
+
+    with walk.patched((Readiness, "_problem", wrong)):
         walk.send(Right("GET", "/-/readiness"))
 
 

@@ -242,6 +242,13 @@ class TestABodyThatCannotBeTaken:
 
         assert (answer.status, answer.json) == (413, {"message": "413 Request Entity Too Large"})
 
+    @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+    def test_as_it_is_of_another_type(self, repository: Repository, service: str) -> None:
+        answer = self.send(repository, service, **{"Content-Type": "text/plain", "Content-Length": "7"})
+
+        text = f"415 Unsupported Media Type: application/x-{service}-request is wanted"
+        assert (answer.status, answer.json) == (415, {"message": text})
+
     def test_as_it_does_not_come(self, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(git_http, "CLIENT_SILENCE", 0.1)
 
