@@ -81,10 +81,13 @@ async def _serve(request: web.Request, service: str, path: str, query: str = "")
     _check_type(request, service)
     offload, serving = request.app[OFFLOAD], request.app[SERVICES].repositories.serving
     opened = _backend(request, caller, service)
+    noted = service == FETCH or request.method != "POST"
 
-    async def done() -> None:
-        if service == PUSH and request.method == "POST":
-            await offload.call(serving.pushed, caller.project)
+    async def note() -> None:
+        nonlocal noted
+        if not noted:
+            noted = True
+            await offload.call(serving.pushed, caller.project, backend)
 
     if service == FETCH:
         # It is small, and read before a program is started for it: what is wrong with it has an answer then.
@@ -95,8 +98,9 @@ async def _serve(request: web.Request, service: str, path: str, query: str = "")
         backend = await offload.call(opened.__enter__)
         try:
             environment = {**backend.environment, **_cgi(request, path, query)}
-            return await cgi.answer(request, backend.command, environment, backend.inherit, body, done)
+            return await cgi.answer(request, backend.command, environment, backend.inherit, body, note)
         finally:
+            await note()  # a client that went away may have left branches that were moved
             opened.__exit__(None, None, None)  # which closes a descriptor, and has to happen at a shutdown too
 
 

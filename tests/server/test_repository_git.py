@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -250,3 +251,22 @@ class TestEveryoneTogether:
             "pushed",
         ]
         git_bytes("fsck", "--strict", cwd=tmp_path / "two")
+
+
+class TestWhatWasPushed:
+    @pytest.mark.parametrize("more", ["", "/raw", "/blame"])
+    def test_is_not_read_by_head(self, repository: Repository, clone: Path, more: str) -> None:
+        """Its SHA-256 is known by then; the object is cut off behind its head, so that who reads it fails."""
+        content = os.urandom(2000)
+        commit(clone, "large", content)
+        assert push(clone, "origin", "main").startswith("ok")
+        repository.vault.services.repositories.digests.settle()
+        blob = repository.git("rev-parse", "main:large")
+        path = repository.folder / "objects" / blob[:2] / blob[2:]
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:100])
+
+        answer = repository.root("HEAD", repository.at("large", more, ref="main"))
+
+        assert answer.headers["X-Gitlab-Content-Sha256"] == hashlib.sha256(content).hexdigest()
+        assert repository.raw("large").status == 500, "so this test would notice"

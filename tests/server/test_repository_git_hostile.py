@@ -6,11 +6,12 @@ import gzip
 import os
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from server import cgi
 from server.api import git_http
 from tests.harness import ROOT_TOKEN, RunningVault
 from tests.server.repository_support import Repository, commit, push
@@ -21,6 +22,8 @@ from vault.repositories import locks
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from aiohttp import web
 
     from tests.server.support import RawAnswer
 
@@ -177,6 +180,24 @@ class TestAClientThatGoesAway:
         assert not list(repository.folder.glob("objects/tmp_*"))
         assert "refs/heads/x" not in repository.git("for-each-ref")
         assert repository.change("POST", "later").status == 201
+
+    def test_behind_a_push_has_pushed(self, vault: RunningVault, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The branches are moved, and only the answer is lost: what follows from them is noted all the same."""
+        real = cgi.answer
+
+        async def gone(*arguments: Any) -> web.StreamResponse:
+            async def nothing() -> None:
+                raise ConnectionResetError
+
+            return await real(*arguments[:-1], nothing if arguments[0].method == "POST" else arguments[-1])
+
+        empty = Repository(vault)
+        monkeypatch.setattr(cgi, "answer", gone)
+
+        push(clone, empty.url(empty.root), "main")
+
+        wait_until(lambda: vault.root.get(f"/projects/{empty.id}").json["empty_repo"] is False)
+        assert empty.raw("a").status == 200
 
     def test_in_the_middle_of_a_clone_is_noticed(self, repository: Repository, clone: Path) -> None:
         commit(clone, "large", os.urandom(8_000_000))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vault.repositories.blame import BlameRange, Lines
 from vault.repositories.changes import Action, Change
 from vault.repositories.committing import Writer, Written
+from vault.repositories.digests import Digests
 from vault.repositories.facts import Facts
 from vault.repositories.housekeeping import Housekeeping
 from vault.repositories.reading import File, Reader
@@ -34,7 +35,8 @@ class Repositories:
         self.reading = Reader(self.store, facts)
         self.housekeeping = Housekeeping(self.store)
         self.writing = Writer(self.store, facts, self.reading, self.housekeeping)
-        self.serving = Serving(self.store, self.housekeeping, push_bytes)
+        self.digests = Digests(facts)
+        self.serving = Serving(self.store, self.housekeeping, self.digests, push_bytes)
 
     def empty(self, project_id: int) -> bool:
         """Say whether the project's repository has no branch yet."""

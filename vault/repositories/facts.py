@@ -8,12 +8,18 @@ from vault.catalog import repositories as sql
 from vault.repositories.history import LONGEST_WALK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from vault.catalog.database import Database, Transaction
 
 # What a shorter walk found is not kept. A later walk ends at the next row behind it, so rows stay few.
 WORTH_KEEPING = LONGEST_WALK
 # What an engine can index; a longer path is walked each time.
 LONGEST_PATH = 1000
+
+
+BlobFacts = tuple[str, int, str]
+"""A blob's id, its size and its SHA-256."""
 
 
 class Facts:
@@ -29,11 +35,12 @@ class Facts:
 
     def tell_sha256(self, project_id: int, blob_id: str, size: int, sha256: str) -> None:
         """Remember a blob's size and SHA-256."""
+        self._db.submit(_adding(project_id, [(blob_id, size, sha256)]))
 
-        def work(tx: Transaction) -> None:
-            tx.query(sql.ADD_BLOB_FACTS, project=project_id, blob=blob_id, size=size, sha256=sha256)
-
-        self._db.submit(work)
+    def tell_blobs(self, project_id: int, found: Sequence[BlobFacts]) -> None:
+        """Remember what was found out of many blobs. Raises `Conflict` when the project is gone."""
+        if found:
+            self._db.write(_adding(project_id, found))
 
     def last_commits(self, project_id: int, path: str) -> dict[str, str]:
         """Return the commits for which it is known which one changed the path last, with that."""
@@ -49,3 +56,11 @@ class Facts:
             tx.query(sql.ADD_LAST_COMMIT, project=project_id, path=path, commit=commit_id, last=last)
 
         self._db.submit(work)
+
+
+def _adding(project_id: int, found: Sequence[BlobFacts]) -> Callable[[Transaction], None]:
+    def work(tx: Transaction) -> None:
+        for blob_id, size, sha256 in found:
+            tx.query(sql.ADD_BLOB_FACTS, project=project_id, blob=blob_id, size=size, sha256=sha256)
+
+    return work

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from vault.repositories import locks, program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from vault.repositories.store import Store
@@ -33,6 +33,7 @@ KEPT = "2.weeks.ago"
 TIMEOUT = 3600.0
 CONFIG = {"pack.threads": "1", "pack.windowMemory": "256m", "gc.writeCommitGraph": "false"}
 STAMP = "collected"
+GRAPH, WRITE_GRAPH = "info/commit-graph", ("commit-graph", "write", "--reachable", "--changed-paths", "--no-progress")
 # What only git programs make; what the vault's own writers make is below.
 LEFT_BEHIND = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/tmp_objdir-*", "objects/pack/tmp_*")
 HEADS = "refs/heads/"
@@ -59,11 +60,11 @@ class Housekeeping:
         if self._running is not None and self._running.is_alive():
             return
         with self._guard:
-            due = [folder for folder in self._written if wants_packing(folder)]
+            due = [folder for folder in self._written if wants_packing(folder) or wants_graph(folder)]
             self._written = set(due[1:])
         if due:
             # A daemon, as nobody has to wait for it: git leaves a repository whole whenever it is stopped.
-            self._running = threading.Thread(target=pack, args=(due[0],), name="repository-packing", daemon=True)
+            self._running = threading.Thread(target=keep, args=(due[0],), name="repository-packing", daemon=True)
             self._running.start()
 
     def sweep(self) -> int:
@@ -87,21 +88,38 @@ def wants_packing(folder: Path) -> bool:
     return _count(objects / SAMPLE, "*") >= MANY_IN_SAMPLE or _count(objects / "pack", "*.pack") >= MANY_PACKS
 
 
+def wants_graph(folder: Path) -> bool:
+    """Say whether commits came in a pack, as large pushes do, since the graph of commits was written."""
+    objects = folder / "objects"
+    packs = [path.stat().st_mtime_ns for path in (objects / "pack").glob("*.pack")]
+    graph = objects / GRAPH
+    return bool(packs) and (not graph.exists() or graph.stat().st_mtime_ns < max(packs))
+
+
 def _count(folder: Path, pattern: str) -> int:
     return sum(1 for _ in folder.glob(pattern))
 
 
+def keep(folder: Path) -> bool:
+    """Do what is due in a repository, as `pack` does."""
+    return pack(folder) if wants_packing(folder) else _run(folder, [WRITE_GRAPH])
+
+
 def pack(folder: Path) -> bool:
     """Pack a repository, unless another process is at it; return whether that was done. Logs what fails."""
+    return _run(folder, _commands(folder))
+
+
+def _run(folder: Path, commands: Iterable[tuple[str, ...]]) -> bool:
     try:
         remove_left_behind(folder)
         with locks.housekeeping(folder) as taken, locks.git_at_work(folder) as share:
             if not taken:
                 return False
-            for arguments in _commands(folder):
+            for arguments in commands:
                 program.run(folder, *arguments, inherit=(share,), timeout=TIMEOUT, config=CONFIG, patient=True)
     except Exception:
-        log.exception("packing the repository %s failed; it is tried again after the next write", folder.name)
+        log.exception("keeping house in %s failed; it is tried again after the next write", folder.name)
         return False
     return True
 
@@ -115,7 +133,7 @@ def _commands(folder: Path) -> Iterator[tuple[str, ...]]:
     else:
         yield "repack", "-d", "-l", "-q", "--geometric=2"
         yield "pack-refs", "--all", "--prune"
-    yield "commit-graph", "write", "--reachable", "--changed-paths", "--no-progress"
+    yield WRITE_GRAPH
 
 
 def remove_left_behind(folder: Path) -> int:

@@ -11,7 +11,7 @@ import subprocess
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from vault.errors import StorageFull, Unavailable
 
@@ -93,8 +93,7 @@ def run(
         pass_fds=tuple(inherit),
     ) as process:
         if patient:
-            with suppress(ProcessLookupError):
-                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+            _be_patient(process)
         try:
             told, complaint = process.communicate(given, timeout)
         except subprocess.TimeoutExpired:
@@ -105,6 +104,31 @@ def run(
     if process.returncode:
         raise Failed(arguments[0], process.returncode, complaint, told)
     return told
+
+
+def _be_patient(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+
+
+@contextmanager
+def conversation(repository: Path, *arguments: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Run git patiently and yield its input and its output, for who asks and reads in turn; it ends with the block."""
+    with subprocess.Popen(  # noqa: S603 - as above
+        command(repository, *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+        cwd=repository,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        _be_patient(process)
+        try:
+            yield process.stdin, process.stdout
+        finally:
+            process.kill()
 
 
 @contextmanager

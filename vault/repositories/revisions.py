@@ -88,3 +88,9 @@ def branches(opened: OpenRepository) -> list[str]:
     """Return the names of all branches, sorted."""
     names = (name.decode("utf-8", "surrogateescape") for name in opened.git.raw_listall_branches())
     return sorted(names)
+
+
+def tips(opened: OpenRepository) -> dict[str, str]:
+    """Return what every branch and tag leads to, by the whole name of its ref."""
+    names = (name for name in opened.git.references if name.startswith(("refs/heads/", "refs/tags/")))
+    return {name: str(target) for name in names if (target := ref_target(opened, name)) is not None}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vault.errors import Unavailable
 from vault.repositories import program
+from vault.repositories.digests import Push, moves
 from vault.repositories.locks import git_at_work
 from vault.repositories.refs import point_head
-from vault.repositories.revisions import branches
+from vault.repositories.revisions import branches, tips
 from vault.repositories.rights import may_push
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vault.models import Project, Role, User
+    from vault.repositories.digests import Digests
     from vault.repositories.housekeeping import Housekeeping
     from vault.repositories.store import Store
 
@@ -43,19 +45,24 @@ HIDDEN = {"transfer.hideRefs": "refs/replace"}
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A program to start: its command line, its environment but for the request's, and descriptors it inherits."""
+    """A program to start: its command line, its environment but for the request's, and descriptors it inherits.
+
+    `before` is what branches and tags led to when it was about to start.
+    """
 
     command: list[str]
     environment: dict[str, str]
     inherit: tuple[int, ...]
+    before: dict[str, str] = field(default_factory=dict)
 
 
 class Serving:
     """Serves all projects' repositories to git clients."""
 
-    def __init__(self, store: Store, housekeeping: Housekeeping, push_bytes: int) -> None:
+    def __init__(self, store: Store, housekeeping: Housekeeping, digests: Digests, push_bytes: int) -> None:
         self._store = store
         self._housekeeping = housekeeping
+        self._digests = digests
         self._push_bytes = push_bytes
 
     @contextmanager
@@ -75,7 +82,8 @@ class Serving:
             # git would pass over a hook that it cannot run, and protect nothing.
             raise Unavailable("the hook that protects branches cannot be run: is it on a disk mounted noexec?")
         folder = self._store.ensure(project)
-        empty = not self._store.use(folder, branches)
+        before = self._store.use(folder, tips)
+        empty = not any(name.startswith("refs/heads/") for name in before)
         config = {**HIDDEN, **PUSHING, "receive.maxInputSize": str(self._push_bytes)}
         who = {
             "REMOTE_USER": user.username,
@@ -84,14 +92,16 @@ class Serving:
             "VAULT_MAY_PUSH": str(int(may_push(project, role, project.default_branch, empty=empty))),
         }
         with git_at_work(folder) as share:
-            yield Backend(_command(), {**program.environment(config), **_place(folder), **who}, (share,))
+            yield Backend(_command(), {**program.environment(config), **_place(folder), **who}, (share,), before)
 
-    def pushed(self, project: Project) -> None:
-        """Note what a push has changed."""
+    def pushed(self, project: Project, backend: Backend) -> None:
+        """Note what a push by this program has changed."""
         folder = self._store.folder(project.id)
         if folder is not None:
             self._housekeeping.note(folder)
             point_head(folder, self._store.settle(project, self._store.use(folder, branches)))
+            after = self._store.use(folder, tips)
+            self._digests.note(Push(project.id, folder, moves(backend.before, after, project.default_branch)))
 
 
 def _command() -> list[str]:

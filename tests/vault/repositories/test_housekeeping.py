@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.vault.repositories.histories import History
 from vault.repositories import housekeeping, locks
-from vault.repositories.housekeeping import pack, remove_left_behind, wants_packing
+from vault.repositories.housekeeping import pack, remove_left_behind, wants_graph, wants_packing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +109,22 @@ class TestTheChore:
         keeper._running.join(30)
 
         assert (packs(site), loose(site)) == (1, 0)
+
+    def test_writes_the_graph_of_what_came_in_a_pack(self, site: Site) -> None:
+        History(seed=1, commits=120, files=20).into(site.folder)
+        keeper = site.repositories.housekeeping
+        before = packs(site)
+        assert before
+        assert wants_graph(site.folder)
+
+        keeper.note(site.folder)
+        keeper.chore()
+        assert keeper._running is not None
+        keeper._running.join(30)
+
+        assert packs(site) == before, "and packs nothing yet"
+        assert not wants_graph(site.folder)
+        site.git("commit-graph", "verify")
 
     def test_counts_loose_objects_and_packs(self, site: Site) -> None:
         site.write("a")

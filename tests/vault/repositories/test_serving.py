@@ -10,11 +10,15 @@ from tests.vault.repositories.support import git
 from vault.errors import Unavailable
 from vault.models import Role
 from vault.repositories import locks, program
+from vault.repositories.serving import Backend
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.vault.repositories.support import Site
+
+
+BACKEND = Backend([], {}, ())
 
 
 class TestAPush:
@@ -76,10 +80,10 @@ class TestAfterAPush:
         assert (site.project.default_branch, site.repositories.empty(site.id)) == ("topic", False)
 
         site.git("update-ref", "-d", "refs/heads/topic")
-        site.repositories.serving.pushed(site.project)
+        site.repositories.serving.pushed(site.project, BACKEND)
         assert site.repositories.empty(site.id)
 
         site.git("update-ref", "refs/heads/master", site.git("commit-tree", site.git("mktree"), "-m", "m"))
-        site.repositories.serving.pushed(site.project)
+        site.repositories.serving.pushed(site.project, BACKEND)
         assert (site.project.default_branch, site.repositories.empty(site.id)) == ("master", False)
         assert (site.folder / "HEAD").read_text() == "ref: refs/heads/master\n"
