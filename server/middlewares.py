@@ -17,6 +17,7 @@ from server.ids import request_id_of
 from server.logs import without_secrets
 from server.proxies import origin
 from server.tls import STRICT_TRANSPORT_SECURITY
+from vault.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -111,8 +112,14 @@ def _crash(request: web.Request, error: Exception, answer: web.Response | None =
 
 
 def log_crash(request: web.Request, error: Exception) -> None:
-    """Log an error of the program's, or of what is stored, under the request's id."""
-    log.error("%s: %s", request[REQUEST_ID], type(error).__name__, exc_info=error)
+    """Log an error of the program's, or of what is stored, under the request's id.
+
+    One that an engine is away for is no mistake of ours, and there may be thousands of them: its text is enough.
+    """
+    if isinstance(error, Unavailable):
+        log.error("%s: %s: %s", request[REQUEST_ID], type(error).__name__, error)
+    else:
+        log.error("%s: %s", request[REQUEST_ID], type(error).__name__, exc_info=error)
 
 
 def json_refusal(error: web.HTTPException) -> web.StreamResponse:

@@ -49,7 +49,7 @@ class Settings:
     blobs_access_key: str = setting("", "key id for the bucket; empty: AWS_ACCESS_KEY_ID or the machine's role")
     blobs_secret_key: str = setting("", "secret that belongs to the key id")
     blobs_addressing: str = setting("path", "where S3 requests name the bucket", one_of=("path", "virtual"))
-    blobs_allow_http: str = setting("no", "whether the object store may be asked in the clear", one_of=("no", "yes"))
+    blobs_allow_http: bool = setting(False, "ask the object store in the clear where its address is http")
     blobs_ca_file: str = setting("", "file of certificates (PEM) that the object store's is trusted by as well")
     repositories: str = setting("", "folder of the git repositories; empty: repositories in the data folder")
     external_url: str = setting("", "address that clients use, for links; empty: the one in their request")
@@ -105,7 +105,7 @@ class Settings:
             virtual_hosted=self.blobs_addressing == "virtual",
             access_key=self.blobs_access_key,
             secret_key=self.blobs_secret_key,
-            allow_http=self.blobs_allow_http == "yes",
+            allow_http=self.blobs_allow_http,
             ca_file=self.blobs_ca_file,
         )
 

@@ -76,7 +76,7 @@ class TestAway:
     """While the bucket does not answer: what needs it is 503 within seconds, the rest works, and nothing is lost."""
 
     def test_what_needs_it_says_when_to_come_back_and_what_does_not_works(
-        self, vault: RunningVault, wire: Relay
+        self, vault: RunningVault, wire: Relay, caplog: pytest.LogCaptureFixture
     ) -> None:
         project, content = vault.project(), os.urandom(MIB)
         made = vault.root.upload(project["id"], "before.bin", content)
@@ -90,6 +90,9 @@ class TestAway:
             ):
                 assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
             assert time.monotonic() - begun < 5
+            told = [record for record in caplog.records if record.levelname == "ERROR"]
+            assert len(told) == 3
+            assert all("object store" in record.message and not record.exc_info for record in told)
             assert [each["name"] for each in vault.root.get(files_of(project)).json] == ["before.bin"]
             assert vault.root.upload(project["id"], "small.bin", b"lies in the catalog").status == 201
             ready = vault.nobody.get("/-/readiness")

@@ -1,0 +1,35 @@
+"""Three servers on one PostgreSQL and one store: whatever goes away, nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness import ROOT_TOKEN
+from tests.postgres import needs_postgres
+from tests.reliability.cluster import NGINX, Cluster, endure
+from tests.reliability.load import Load
+from tests.s3 import missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    *needs_postgres,
+    pytest.mark.engine("nginx"),
+    pytest.mark.skipif(NGINX is None, reason="needs nginx"),
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+]
+
+
+def test_each_part_goes_away_and_comes_back_under_load(tmp_path: Path) -> None:
+    with Cluster(tmp_path) as cluster:
+        load = Load(cluster.url, ROOT_TOKEN, workers=4)
+        recovered = endure(cluster, load, seconds=12, away=3)
+
+        assert load.wrong == []
+        assert load.lost() == []
+        assert not any("Traceback" in server.log for server in cluster.servers)
+        assert sum(load.answered.values()) > 50
+        assert {name: took for name, took in recovered.items() if took >= 10} == {}
