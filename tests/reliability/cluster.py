@@ -24,6 +24,7 @@ import requests
 
 from tests.harness import ROOT_TOKEN, Client
 from tests.postgres import PostgresServer, running
+from tests.relay import Relay
 from tests.reliability.load import Load
 from tests.reliability.processes import ROOT, Server
 from tests.s3 import SeaweedFS, free_ports, wait_until
@@ -74,10 +75,12 @@ class Balancer:
 
 
 class Cluster:
-    """All of it, under `folder`, while the block runs."""
+    """All of it, under `folder`, while the block runs. `wired` has the store be reached by a wire that can be cut."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, wired: bool = False) -> None:
         self._folder = folder
+        self._wired = wired
+        self._wire: Relay | None = None
         self._stack = ExitStack()
         self.servers: list[Server] = []
         self.url = ""
@@ -94,6 +97,9 @@ class Cluster:
                 "secure_files_per_project": 10_000,
                 "trusted_proxy": "127.0.0.1",
             }
+            if self._wired:
+                self._wire = stack.enter_context(Relay(self.store.endpoint))
+                settings["blobs_endpoint"] = self._wire.url
             for number in range(SERVERS):
                 server = Server(self._folder / f"server-{number}", workers=1, **settings)
                 self.servers.append(stack.enter_context(server))
@@ -127,11 +133,16 @@ class Cluster:
         self.postgres.stop("fast")
         self.postgres.start()
 
-    def kill_store(self, seconds: float) -> None:
-        """Kill the S3 server; start it again after so long."""
-        self.store.stop()
-        time.sleep(seconds)
-        self.store.start()
+    def lose_store(self, seconds: float) -> None:
+        """Kill the S3 server, or cut the wire to it, which is there again sooner, for so long."""
+        if self._wire is not None:
+            self._wire.cut()
+            time.sleep(seconds)
+            self._wire.restore()
+        else:
+            self.store.stop()
+            time.sleep(seconds)
+            self.store.start()
 
     def freeze_store(self, seconds: float) -> None:
         """Have the S3 server take connections and not answer for so long."""
@@ -147,7 +158,7 @@ def events(cluster: Cluster, away: float) -> Iterator[tuple[str, Callable[[], No
     yield "restart PostgreSQL", cluster.restart_database
     yield "crash PostgreSQL", cluster.crash_database
     yield f"freeze the store for {away:g} s", lambda: cluster.freeze_store(away)
-    yield f"kill the store for {away:g} s", lambda: cluster.kill_store(away)
+    yield f"lose the store for {away:g} s", lambda: cluster.lose_store(away)
 
 
 def endure(cluster: Cluster, load: Load, seconds: float, away: float) -> dict[str, float]:

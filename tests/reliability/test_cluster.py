@@ -24,9 +24,9 @@ pytestmark = [
 
 
 def test_each_part_goes_away_and_comes_back_under_load(tmp_path: Path) -> None:
-    with Cluster(tmp_path) as cluster:
-        load = Load(cluster.url, ROOT_TOKEN, workers=4)
-        recovered = endure(cluster, load, seconds=12, away=3)
+    with Cluster(tmp_path, wired=True) as cluster:
+        load = Load(cluster.url, ROOT_TOKEN, workers=3)
+        recovered = endure(cluster, load, seconds=8, away=2)
 
         assert load.wrong == []
         assert load.lost() == []
