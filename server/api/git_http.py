@@ -100,8 +100,10 @@ async def _serve(request: web.Request, service: str, path: str, query: str = "")
             environment = {**backend.environment, **_cgi(request, path, query)}
             return await cgi.answer(request, backend.command, environment, backend.inherit, body, note)
         finally:
-            await note()  # a client that went away may have left branches that were moved
-            opened.__exit__(None, None, None)  # which closes a descriptor, and has to happen at a shutdown too
+            try:
+                await note()  # a client that went away may have left branches that were moved
+            finally:
+                opened.__exit__(None, None, None)  # which closes a descriptor, and has to happen at a shutdown too
 
 
 def _check_type(request: web.Request, service: str) -> None:

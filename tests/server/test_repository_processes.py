@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tests.harness import ROOT_TOKEN, Client
+from tests.postgres import needs_postgres
 from tests.reliability.processes import Server
 from tests.vault.repositories.support import git
 from vault.repositories import locks
@@ -23,6 +24,8 @@ from vault.repositories import locks
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.postgres import PostgresServer
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +106,36 @@ class TestTwentyWriters:
             git("clone", "--quiet", f"{url}/{path}.git", str(tmp_path / "clone"))
             for name in writers.acknowledged:
                 assert (tmp_path / "clone" / name).read_text() == name
+
+
+class TestTwoServers:
+    pytestmark = needs_postgres
+
+    def test_that_share_catalog_and_folder_are_one_queue(self, tmp_path: Path, postgres: PostgresServer) -> None:
+        """As on two machines: they have nothing in common but PostgreSQL and the folder of the repositories."""
+        shared = {
+            "database": postgres.database(None),
+            "keyring": tmp_path / "keyring.json",
+            "blobs": tmp_path / "blobs",
+            "repositories": tmp_path / "repositories",
+        }
+        with Server(tmp_path / "one", workers=1, **shared) as one, Server(tmp_path / "two", workers=1, **shared) as two:
+            project = made(one)
+            writers = [Writers(server.url, project, count=10, most=COMMITS) for server in (one, two)]
+            for thread in [thread for each, name in zip(writers, "ab", strict=True) for thread in each.start(name)]:
+                thread.join()
+
+            assert [each.refused for each in writers] == [[], []]
+            acknowledged = writers[0].acknowledged | writers[1].acknowledged
+            repository = next((tmp_path / "repositories").glob("??/*.git"))
+            commits = git(f"--git-dir={repository}", "rev-list", "main").splitlines()
+            assert len(commits) == 1 + 20 * COMMITS
+            assert set(acknowledged.values()) < set(commits)
+            with nobody_packing(repository):
+                assert not git(f"--git-dir={repository}", "fsck", "--strict", "--no-dangling")
+            for server, name in ((one, "b/0/0-0"), (two, "a/0/0-0")):
+                place = f"/projects/{project}/repository/files/{name.replace('/', '%2F')}?ref=main"
+                assert server.root.get(place).json["last_commit_id"] == acknowledged[name]
 
 
 class TestWritersWhoseServerIsKilled:

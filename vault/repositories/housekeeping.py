@@ -70,7 +70,7 @@ class Housekeeping:
     def sweep(self) -> int:
         """Remove what killed writers left behind, and return how much that was; before anything is served."""
         known = {folder for _, folder in self._store.folders()}
-        left = sum(remove_left_behind(folder) for folder in known)
+        left = sum(remove_left_behind(folder, fresh=True) for folder in known)
         return left + sum(self._remove_unlisted(folder) for folder in self._store.on_disk() if folder not in known)
 
     @staticmethod
@@ -136,12 +136,16 @@ def _commands(folder: Path) -> Iterator[tuple[str, ...]]:
     yield WRITE_GRAPH
 
 
-def remove_left_behind(folder: Path) -> int:
-    """Remove locks and unfinished files of killed programs and writers, unless one is at work; return how many."""
+def remove_left_behind(folder: Path, *, fresh: bool = False) -> int:
+    """Remove locks and unfinished files of killed programs and writers, unless one is at work; return how many.
+
+    `fresh` says that nobody else serves: then also locks that somebody might have made this moment.
+    """
     count = 0
     with locks.no_git_at_work(folder) as alone:
         for path in (path for pattern in LEFT_BEHIND for path in folder.glob(pattern)) if alone else ():
-            count += _remove_forgotten(folder, path)
+            if fresh or path.suffix != ".lock" or locks.is_stale(folder, path):
+                count += _remove_forgotten(folder, path)
     for path in folder.glob(LEFT_BY_WRITERS):
         with suppress(FileNotFoundError):
             count += time.time() - path.stat().st_mtime > OLD and _remove(path)

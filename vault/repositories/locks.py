@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 OWN = "vault"
 # Two branches may share a queue; that costs a little waiting and bounds the number of files.
 QUEUES = 64
+GRACE = 2.0
 
 
 @contextmanager
@@ -55,6 +56,20 @@ def no_git_at_work(repository: Path) -> Iterator[bool]:
     """Yield whether no git program is writing; while the block runs, none begins."""
     with _attempt(repository / OWN / "git-at-work") as taken:
         yield taken
+
+
+def is_stale(repository: Path, lock: Path) -> bool:
+    """Say whether a lock of git's has been there for longer than anybody who lives needs one: it is held for a rename.
+
+    Told by the clock of the file system, which several machines may share. Where theirs do not see each other's locks
+    (an NFS mounted with `local_lock`), this is what keeps one from taking away what another has just made.
+    """
+    now = repository / OWN / "now"
+    now.touch(0o600)
+    try:
+        return now.stat().st_mtime - lock.stat().st_mtime > GRACE
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

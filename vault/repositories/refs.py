@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from vault.repositories import program
-from vault.repositories.locks import git_at_work, no_git_at_work
+from vault.repositories.locks import git_at_work, is_stale, no_git_at_work
 from vault.repositories.revisions import ref_target
 from vault.repositories.store import sync
 
@@ -82,7 +82,7 @@ def _locked(folder: Path, name: str) -> bool:
     if not lock.exists():
         return False
     with no_git_at_work(folder) as alone:
-        if alone:
+        if alone and is_stale(folder, lock):
             with suppress(FileNotFoundError):
                 lock.unlink()
     return True

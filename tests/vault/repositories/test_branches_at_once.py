@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -123,16 +124,29 @@ class TestALockWhoseOwnerIsDead:
         lock = site.folder / f"refs/heads/{branch}.lock"
         lock.parent.mkdir(exist_ok=True)
         lock.touch()
+        os.utime(lock, (time.time() - 10,) * 2)
 
         site.write("b", branch=branch, start_branch=None if branch == "main" else "main")
 
         assert not lock.exists()
+
+    def test_is_left_alone_while_it_is_fresh(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who made it may be on a machine whose locks are not seen here."""
+        monkeypatch.setattr(committing, "PATIENCE", 0.3)
+        site.write("a")
+        lock = site.folder / "refs/heads/main.lock"
+        lock.touch()
+
+        with pytest.raises(CannotCommit, match="Please refresh and try again"):
+            site.write("b")
+        assert lock.exists()
 
     def test_is_left_alone_while_a_git_program_is_at_work(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(committing, "PATIENCE", 0.3)
         site.write("a")
         lock = site.folder / "refs/heads/main.lock"
         lock.touch()
+        os.utime(lock, (time.time() - 10,) * 2)
 
         with locks.git_at_work(site.folder), pytest.raises(CannotCommit, match="Please refresh and try again"):
             site.write("b")

@@ -202,17 +202,20 @@ class TestSweeping:
         """Packing begins with this while others write: libgit2 holds no share of `git-at-work`."""
         site.write("a")
         held, free = site.folder / "refs/heads/main.lock", site.folder / "refs/heads/x/free.lock"
+        packing, fresh = site.folder / "packed-refs.lock", site.folder / "HEAD.lock"
         young, old = (site.folder / f"objects/tmp_object_git2_{name}" for name in ("young", "old"))
         free.parent.mkdir()
-        for path in (held, free, young, old):
+        for path in (held, free, packing, fresh, young, old):
             path.touch()
         long_ago = time.time() - 2 * 3600
-        os.utime(old, (long_ago, long_ago))
+        for path in (held, free, packing, old):
+            os.utime(path, (long_ago, long_ago))
 
         with locks.branch_queue(site.folder, "main"):
-            assert remove_left_behind(site.folder) == 2
+            assert remove_left_behind(site.folder) == 3
 
-        assert [path.exists() for path in (held, free, young, old)] == [True, False, True, False]
+        left = [path.exists() for path in (held, free, packing, fresh, young, old)]
+        assert left == [True, False, False, True, True, False]
 
     def test_removes_a_folder_that_never_got_into_the_catalog(self, site: Site) -> None:
         site.write("a")

@@ -251,7 +251,7 @@ class TestFacts:
         monkeypatch.setattr(history, "LONGEST_WALK", 1)
         commits = [site.write(name).commit_id for name in ("old", "lost", "new", "newest")]
         (site.folder / "objects" / commits[1][:2] / commits[1][2:]).unlink()
-        site.repositories._store.forget(site.folder)
+        site.repositories.store.forget(site.folder)
 
         with pytest.raises(Damaged):
             site.file("old")
