@@ -18,7 +18,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
 
 import boto3
@@ -53,7 +53,7 @@ class S3:
         """Return the one that the environment names."""
         place = urlsplit(GIVEN)
         address = f"{place.scheme}://{place.hostname}:{place.port}"
-        return cls(address, place.path.strip("/"), place.username or "", place.password or "")
+        return cls(address, place.path.strip("/"), unquote(place.username or ""), unquote(place.password or ""))
 
     @property
     def client(self) -> Any:

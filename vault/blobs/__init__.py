@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BLOB_ID = re.compile(r"[0-9a-f]{32}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_HTTP = re.compile(r"https?://[^/@?#]+/?", re.IGNORECASE)
+_HTTP = re.compile(r"https?://[^/@?#]+(/[\w./-]*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ObjectOptions:
     def __post_init__(self) -> None:
         """Refuse an endpoint that is no address, or one in the clear unless that was allowed. Raises `ValueError`."""
         if self.endpoint and not _HTTP.fullmatch(self.endpoint):
-            raise ValueError("the endpoint of the object store is written https://host:port, and nothing else in it")
+            raise ValueError("the endpoint of the object store is written https://host:port or https://host/path")
         if self.endpoint.lower().startswith("http:") and not self.allow_http:
             raise ValueError("the endpoint of the object store is http, which has to be allowed")
 

@@ -90,25 +90,27 @@ class ObjectBlobs:
             return b""
         read = partial(obstore.get_range, self._store, checked_id(blob_id), start=offset, end=end)
         try:
-            return self.ask("read a blob", read).to_bytes()
+            return self.ask("read a blob", read, may_lack=True).to_bytes()
         except FileNotFoundError:
             raise self._missing(blob_id) from None
         except Refusal as error:
-            if error.status != _NOT_SATISFIABLE or offset < self.size(blob_id):
+            if error.unheard or error.status not in {0, _NOT_SATISFIABLE} or offset < self.size(blob_id):
                 raise
             return b""
 
     def size(self, blob_id: str) -> int:
         """Send one HEAD."""
         try:
-            return self.ask("look at a blob", partial(obstore.head, self._store, checked_id(blob_id)))["size"]
+            look = partial(obstore.head, self._store, checked_id(blob_id))
+            return self.ask("look at a blob", look, may_lack=True)["size"]
         except FileNotFoundError:
             raise self._missing(blob_id) from None
 
     def delete(self, blob_id: str) -> None:
         """Send one DELETE."""
         try:
-            self.ask("delete a blob", partial(obstore.delete, self._store, checked_id(blob_id)))
+            delete = partial(obstore.delete, self._store, checked_id(blob_id))
+            self.ask("delete a blob", delete, may_lack=True)
         except FileNotFoundError:
             self.check()
 
@@ -140,15 +142,16 @@ class ObjectBlobs:
 
     # What a draft needs
 
-    def ask(self, action: str, request: Callable[[], T]) -> T:
+    def ask(self, action: str, request: Callable[[], T], *, may_lack: bool = False) -> T:
         """Send a request, unless the store is known not to answer.
 
-        Raises `Refusal`, `StorageFull`, `Unavailable`; `FileNotFoundError` and `AlreadyExistsError` as they come.
+        Raises `Refusal`, `StorageFull`, `Unavailable`, and `AlreadyExistsError` as it comes; `FileNotFoundError` where
+        the object `may_lack`: elsewhere it is the bucket that does.
         """
         _refuse_forked()
         self._away.refuse()
         try:
-            return _asked(action, request)
+            return _asked(action, request, may_lack=may_lack)
         except Refusal as error:
             self._away.heard(error)
             raise
@@ -159,8 +162,13 @@ class ObjectBlobs:
             self._put(blob_id, data)
         except AlreadyExistsError:
             # It may be this one: a try whose answer was lost is made again.
-            if self.read_at(blob_id, 0, len(data) + 1) != data:
+            if not self._holds(blob_id, data):
                 raise _taken(blob_id) from None
+
+    def _holds(self, blob_id: str, data: bytes) -> bool:
+        with suppress(BlobMissing):
+            return self.read_at(blob_id, 0, len(data) + 1) == data
+        return False
 
     def _put(self, blob_id: str, data: bytes) -> None:
         if self._conditional:
@@ -259,12 +267,14 @@ def _taken(blob_id: str) -> Conflict:
     return Conflict(f"blob {blob_id} exists already")
 
 
-def _asked(action: str, request: Callable[[], T]) -> T:
+def _asked(action: str, request: Callable[[], T], *, may_lack: bool = False) -> T:
     try:
         return request()
-    except (FileNotFoundError, AlreadyExistsError):
+    except AlreadyExistsError:
         raise
     except (BaseError, OSError) as error:
+        if may_lack and isinstance(error, FileNotFoundError):
+            raise
         # Not chained: the library's text quotes addresses and whole answers, over thirty lines.
         raise refusal(action, str(error)) from None
 

@@ -128,7 +128,7 @@ class TestLargeObjects:
 
     def test_memory_is_that_of_a_few_parts_however_large_the_object(self, s3):
         outcome = run_python(
-            """
+            r"""
             import os, re; peak = lambda: int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
             with store.writer("ab" + "0" * 30) as writer:
                 for _ in range(4): writer.write(bytes(1 << 20))
@@ -277,6 +277,12 @@ class TestAnswers:
         with answering(lambda method, seen: answer) as (store, _), pytest.raises(StorageFull):
             put(store, b"x")
 
+    def test_a_bucket_that_is_not_there_takes_nothing_of_any_size(self):
+        with answering(lambda method, seen: (404, told("NoSuchBucket"))) as (store, _):
+            for size in (1, 2 * PART):
+                with pytest.raises(Unavailable, match="404"):
+                    put(store, bytes(size))
+
     def test_a_put_whose_answer_was_lost_is_told_by_the_bytes_that_are_there(self):
         def plan(method, seen):
             if method == "PUT":
@@ -361,9 +367,9 @@ class TestOpening:
 
     @pytest.mark.parametrize(
         "endpoint",
-        ["host:9000", "https://", "https://user:secret@host", "https://host/path", "https://host?x", "ftp://host"],
+        ["host:9000", "https://", "https://user:secret@host", "https://host/path?x", "https://host?x", "ftp://host"],
     )
-    def test_an_endpoint_is_scheme_and_host_alone(self, endpoint):
+    def test_an_endpoint_is_scheme_host_and_path_alone(self, endpoint):
         with pytest.raises(ValueError, match="endpoint") as raised:
             ObjectOptions(endpoint)
         assert "secret" not in str(raised.value)
