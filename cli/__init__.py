@@ -47,6 +47,7 @@ COMMANDS = (
     Command("completion", "print what makes a shell complete commands and options", "cli.completion"),
     Command("keys", "list, rotate, re-wrap and retire the master keys", "cli.keys"),
     Command("migrate", "move a vault to a database and a blob store of their own", "cli.migrate"),
+    Command("audit", "check the audit log and name the first bad line, or show its lines", "cli.audit"),
     Command("token", "make a personal access token", "cli.token"),
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cli import options as shared
 from cli.main import say
-from cli.ownership import require_owner
+from cli.ownership import operator, require_owner
 from cli.progress import Progress
 from cli.tables import as_json, table
 from vault.errors import Conflict, Invalid
@@ -76,7 +76,12 @@ def run(options: argparse.Namespace) -> int:
     require_owner(settings.data, settings.keyring_path())
     services = open_services(settings)
     try:
-        return ACTIONS[options.action](services, settings, options)
+        if options.action != "list":
+            services.audit.check()
+        status = ACTIONS[options.action](services, settings, options)
+        if options.action != "list":
+            services.audit.note(f"keys.{options.action}", options.key or "", actor=operator())
+        return status
     finally:
         services.close()
 

@@ -23,6 +23,11 @@ def require_owner(*places: Path) -> None:
             )
 
 
+def operator() -> str:
+    """Return who runs this command, as the audit log calls him."""
+    return f"os:{_name(os.geteuid())}"
+
+
 def _name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name

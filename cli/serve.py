@@ -103,12 +103,15 @@ def welcome(services: Services, settings: Settings) -> None:
     if user is not None and services.tokens.of_user(user.id):
         return
     given = settings.root_token.strip() or None
+    services.audit.check()
     try:
         if user is None:
             user = services.people.create("root", "Administrator", "admin@example.com", is_admin=True)
-        _, secret = services.tokens.create(user, "first start", ("api",), None, given)
+            services.audit.note("user.create", f"/users/{user.id}")
+        token, secret = services.tokens.create(user, "first start", ("api",), None, given)
     except Conflict:  # another server of this vault does so at this very moment
         return
+    services.audit.note("token.create", f"/users/{user.id}/personal_access_tokens/{token.id}")
     say(f"made a new vault in {settings.data.absolute()}")
     if given is None:
         say(f"the administrator's token, shown only now: {secret}")

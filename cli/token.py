@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from cli import options as shared
+from cli.ownership import operator
 
 if TYPE_CHECKING:
     from vault.models import User
@@ -51,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
     services = open_services(shared.load(options))
     try:
         user = _user(services.people, options.user)
-        _, secret = services.tokens.create(user, options.name, scopes, options.expires_at)
+        services.audit.check()
+        token, secret = services.tokens.create(user, options.name, scopes, options.expires_at)
+        services.audit.note("token.create", f"/users/{user.id}/personal_access_tokens/{token.id}", actor=operator())
     finally:
         services.close()
     print(secret)

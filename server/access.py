@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import base64
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from server import forms
-from server.app_keys import OFFLOAD, PRINCIPAL, QUOTA, SERVICES, SETTINGS, SHARED, TAKE_PLACE
+from server import auditing, forms
+from server.app_keys import AUDITED, OFFLOAD, PRINCIPAL, QUOTA, SERVICES, SETTINGS, SHARED, TAKE_PLACE
 from server.errors import Refused, Throttled
 from server.guessing import network
 from server.urls import base_url
-from vault.errors import InsufficientScope, Unauthenticated
+from vault.errors import InsufficientScope, TokenEnded, Unauthenticated
 from vault.models import Principal, Project, Role
 
 if TYPE_CHECKING:
@@ -44,11 +44,16 @@ class Endpoint:
     a body may have. `long_text`: a field of a form too. `streams`: the body is a file too large to look for a token
     in. `takes_place`: the body is a file that is held in memory, of which so many may be on the way at one time.
     `open`: nobody is asked who he is. `about`: what it takes and answers, for OpenAPI; every route of the API has it.
+
+    `action`: its name in the audit log, where every refusal stands. So does every other answer of a method that writes,
+    and where what is read is `secret`: the content of files.
     """
 
     method: str
     path: str
     handler: Handler
+    action: str = field(kw_only=True)
+    secret: bool = False
     job_token: bool = False
     basic_job_token: bool = False
     anonymous: bool = False
@@ -72,12 +77,14 @@ class Credential(NamedTuple):
 
 def guarded(endpoint: Endpoint) -> Handler:
     """Return the endpoint's handler behind the check of its caller."""
-    if endpoint.open:
-        return endpoint.handler
+    route = auditing.Route(endpoint)
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        base_url(request)  # a Host that is none is refused before anything is done
-        request[PRINCIPAL] = await authenticate(request, endpoint)
+        auditing.begin(request, route)
+        if not endpoint.open:
+            base_url(request)  # a Host that is none is refused before anything is done
+            request[PRINCIPAL] = await authenticate(request, endpoint)
+        auditing.require(request)
         return await endpoint.handler(request)
 
     return placed(handler) if endpoint.takes_place else handler
@@ -109,12 +116,14 @@ async def authenticate(request: web.Request, endpoint: Endpoint) -> Principal | 
         raise Unauthenticated
     try:
         principal = await request.app[OFFLOAD].read(_principal, request, credential)
-    except Unauthenticated as error:
-        if type(error) is Unauthenticated:
-            count_wrong_token(request)
-        else:
-            count_anonymous(request)
+    except TokenEnded as error:
+        request[AUDITED].token = (error.username, error.token_id)
+        count_anonymous(request)
         raise
+    except Unauthenticated:
+        count_wrong_token(request)
+        raise
+    request[PRINCIPAL] = principal
     count_request(request, principal)
     if not endpoint.any_scope:
         check_scope(request, endpoint, principal)
@@ -231,4 +240,6 @@ def principal(request: web.Request) -> Principal:
 async def project(request: web.Request, needed: Role = Role.NONE) -> Project:
     """Return the project the path names. Raises `NotFound` when it is hidden or missing, `Forbidden`."""
     access = request.app[SERVICES].access
-    return await request.app[OFFLOAD].read(access.project, request[PRINCIPAL], request.match_info["id"], needed)
+    found = await request.app[OFFLOAD].read(access.project, request[PRINCIPAL], request.match_info["id"], needed)
+    auditing.name(request, id=found.id)
+    return found

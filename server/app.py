@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from server import middlewares
+from server import auditing, middlewares
 from server.access import guarded
 from server.api import FAMILIES, metrics
 from server.app_keys import (
     DRAINING,
     ENDPOINTS,
     GIT_SLOTS,
+    LOGINS,
     METRICS,
     OFFLOAD,
     READINESS,
@@ -53,7 +54,7 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
     `shared` is what it counts together with other processes; it is let go of at the end.
     """
     app = web.Application(
-        middlewares=[middlewares.request_id, middlewares.access_log, middlewares.errors],
+        middlewares=[middlewares.request_id, middlewares.access_log, auditing.audit, middlewares.errors],
         client_max_size=0,
     )
     app[SERVICES] = services
@@ -61,12 +62,14 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
     app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)
     app[SHARED] = shared or Shared.make(settings)
     app[METRICS] = services.measures.observer = Metrics(services.secure_files.expiry_windows, app[SHARED].metrics)
+    app[LOGINS] = auditing.Logins()
     app[TURNS] = Turns()
     app[GIT_SLOTS] = asyncio.Semaphore(settings.git_programs)
     app[TRUSTED] = settings.trusted_proxies()
     app[READINESS] = Readiness(app[OFFLOAD], services.checks())
     app[DRAINING] = asyncio.Event()
     app.on_response_prepare.append(middlewares.add_headers)
+    app.on_response_prepare.append(auditing.before_answer)
     app.cleanup_ctx.append(_offload)
     app.cleanup_ctx.append(_housekeeping)
     if settings.recipients:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from server.access import Endpoint
+    from server.auditing import Audited, Logins
     from server.proxies import Network
     from vault.models import Principal
 
@@ -35,7 +36,10 @@ TRUSTED: web.AppKey[Sequence[Network]] = web.AppKey("trusted", tuple)
 READINESS = web.AppKey("readiness", Readiness)
 DRAINING = web.AppKey("draining", asyncio.Event)
 
+LOGINS: web.AppKey[Logins] = web.AppKey("logins", object)  # type: ignore[arg-type]
+
 PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal", object)  # type: ignore[arg-type]
+AUDITED: web.RequestKey[Audited] = web.RequestKey("audited", object)  # type: ignore[arg-type]
 REQUEST_ID = web.RequestKey("request_id", str)
 QUOTA: web.RequestKey[dict[str, str]] = web.RequestKey("quota", dict)
 """The headers that tell of a limit on requests; the same dictionary in every copy of the request."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ from aiohttp import web
 from server.app import make_app
 from server.app_keys import DRAINING
 from server.serving import Runner
-from vault.errors import Invalid
+from server.version import VERSION
+from vault.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     import socket
@@ -126,7 +128,15 @@ def serve(
     With a `certificate` it speaks TLS, and reads that again at SIGHUP. `shared` is what workers count together.
     """
     app = partial(make_app, services, settings, shared)
+    _note(services, "server.start")
     asyncio.run(_serve(app, settings.grace, listening, ready, parent, certificate))
+    _note(services, "server.stop")
+
+
+def _note(services: Services, action: str) -> None:
+    """Write a line about this process; where it cannot be written, readiness says so."""
+    with suppress(Unavailable):
+        services.audit.note(action, f"version {VERSION}, process {os.getpid()}")
 
 
 async def _serve(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
+from server import auditing
 from server.app_keys import OFFLOAD, REQUEST_ID
 from server.downloads import OCTETS, Plan, plan
 from server.offload import ended
@@ -100,6 +101,7 @@ async def _stream(
     except ConnectionError:
         log.info("%s: the client went away", request[REQUEST_ID])
     except Exception as error:
+        auditing.broken_off(request)
         log.exception("%s: broken off while sending: %s", request[REQUEST_ID], type(error).__name__)
         _break_off(request)
     return response

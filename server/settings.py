@@ -83,6 +83,11 @@ class Settings:
     )
     requests_per_minute: int = setting(0, "requests that a token may send in a minute; 0: any number")
     anonymous_requests_per_minute: int = setting(0, "the same of an address, without a good token; 0: any number")
+    audit: str = setting("", "folder of the audit log; empty: audit in the data folder")
+    audit_days: int = setting(365, "days that lines of the audit log are kept; 0: for ever")
+    audit_file_bytes: int = setting(
+        64 * MIB, "a file of the audit log of this many bytes is followed by another", least=1
+    )
     workers: int = setting(1, "processes that serve; each may use a core", least=1)
     threads: int = setting(16, "threads that serve blocking work", least=1)
     parser_children: int = setting(2, "child processes that read uploaded files", least=1)
@@ -112,6 +117,10 @@ class Settings:
     def repositories_path(self) -> Path:
         """Return the folder of the git repositories."""
         return Path(self.repositories) if self.repositories else self.data.absolute() / "repositories"
+
+    def audit_path(self) -> Path:
+        """Return the folder of the audit log."""
+        return Path(self.audit) if self.audit else self.data.absolute() / "audit"
 
     def alone(self) -> bool:
         """Say whether no other server can share the catalog or the blobs: both lie in the data folder."""

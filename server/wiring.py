@@ -13,11 +13,14 @@ from server.readiness import full_disk
 from vault import keys
 from vault.access import Access
 from vault.artifacts import Artifacts
+from vault.audit.catalog import AuditCatalog
+from vault.audit.log import AuditLog, sealer_of
 from vault.blobs import open_blobs
 from vault.catalog import open_catalog
 from vault.durations import duration
 from vault.errors import Conflict, Invalid, Unavailable, VaultError
 from vault.leases import Caretaker
+from vault.maintenance.audit import AuditChains
 from vault.maintenance.belonging import Keys, Objects, Rows
 from vault.maintenance.files import Files
 from vault.maintenance.repositories import GitRepositories
@@ -74,6 +77,7 @@ class Services:
     caretaker: Caretaker
     folders: tuple[tuple[str, Path], ...]
     """What lies on disks of this machine, by what it holds."""
+    audit: AuditLog
 
     @property
     def reads_are_quick(self) -> bool:
@@ -88,6 +92,7 @@ class Services:
             "keyring": lambda: keys.problem(self.database, self.keyring),
             "parsers": lambda: "no parser process starts" if self.parsers.broken else "",
             "disk": lambda: full_disk(self.folders),
+            "audit": self.audit.problem,
         }
 
     def _catalog_problem(self) -> str:
@@ -102,7 +107,7 @@ class Services:
             self.blobs.check()
         except VaultError as error:
             return f"the blob store does not answer: {error}"
-        return ""
+        return self.audit.problem()
 
     def chores(self) -> tuple[Callable[[], object], ...]:
         """Return what has to be done again and again while serving: each quick, safe beside requests and processes.
@@ -122,6 +127,7 @@ class Services:
         """Let go of children, threads, files, and what this process alone does."""
         self.parsers.close()
         self.caretaker.retire()
+        self.audit.close()
         self.database.close()
 
 
@@ -222,6 +228,14 @@ def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, bl
     repositories = Repositories(database, settings.repositories_path(), settings.push_bytes)
     projects.on_delete(pipelines.forget_project)
     projects.on_delete(repositories.forget_project)
+    audit = AuditLog(
+        settings.audit_path(),
+        sealer_of(keyring),
+        AuditCatalog(database),
+        file_bytes=settings.audit_file_bytes,
+        days=settings.audit_days,
+        shared=not settings.database_url().startswith("sqlite:"),
+    )
     return Services(
         database=database,
         blobs=blobs,
@@ -248,12 +262,14 @@ def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, bl
                 Files(database, storage),
                 Objects(database, blobs),
                 GitRepositories(database, repositories.store),
+                AuditChains(audit),
             )
         ),
         measures=measures,
         sessions=Sessions(database, tokens),
         caretaker=Caretaker(database, alone=settings.alone() and settings.workers == 1),
         folders=_folders(settings),
+        audit=audit,
     )
 
 

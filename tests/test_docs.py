@@ -16,6 +16,7 @@ from server.api import FAMILIES
 from server.settings import PREFIX, Settings
 from tests.docs.markdown import ROOT, Document, cells, code, document, documents
 from tests.docs.tables import options, settings
+from vault.audit.lines import FIELDS
 
 if TYPE_CHECKING:
     from server.access import Endpoint
@@ -161,6 +162,21 @@ class TestRoutes:
         told = {code(row[0])[0]: row[1].replace(ITS_OWN, OPEN) for row in map(cells, lines)}
 
         assert told == {route: token_of(ENDPOINTS[route]) for route in told}
+
+
+class TestActions:
+    def test_of_all_routes_are_on_the_page_of_the_audit_log(self) -> None:
+        told = {code(row[0])[0]: row[1] for row in document("docs/audit.md").table("Actions")}
+        always = {each.action for each in ENDPOINTS.values() if each.secret or each.method != "GET"}
+        actions = {each.action for family in FAMILIES for each in family.ENDPOINTS}
+
+        assert set(told) == actions
+        assert {action for action, when in told.items() if when == "always"} == always | {"repository_file.unencoded"}
+
+    def test_have_the_fields_of_a_line(self) -> None:
+        told = [name for row in document("docs/audit.md").table("A line") for name in code(row[0])]
+
+        assert tuple(told) == FIELDS
 
 
 class TestReasonCodes:

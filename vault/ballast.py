@@ -39,13 +39,15 @@ class Ballast:
                 missing = 0
             self._whole = missing <= 0
 
-    def give_up(self) -> bool:
-        """Let others have a portion of the room and return whether any was left to give."""
+    def give_up(self, keep: int = 0) -> bool:
+        """Let others have a portion of the room beyond `keep` bytes and return whether any was left to give."""
         self._whole = False
         with suppress(OSError), self._open() as fd:
             held = os.fstat(fd).st_size
-            os.ftruncate(fd, max(held - self._portion, 0))
-            return held > 0
+            if held <= keep:
+                return False
+            os.ftruncate(fd, max(held - self._portion, keep))
+            return True
         return False
 
     @contextmanager

@@ -1,7 +1,7 @@
 """What can go wrong in the vault, as one short tree.
 
     VaultError
-    ├── Unauthenticated      no credential that is good (TokenExpired, TokenRevoked)
+    ├── Unauthenticated      no credential that is good (TokenEnded: TokenExpired, TokenRevoked)
     ├── Forbidden            known, but not allowed (InsufficientScope)
     ├── NotFound             there is no such thing, or it is hidden from the caller
     ├── Conflict             the state of the vault does not permit it (CannotCommit)
@@ -35,11 +35,20 @@ class Unauthenticated(VaultError):
     """No credential was given, or the one given is not good."""
 
 
-class TokenExpired(Unauthenticated):
+class TokenEnded(Unauthenticated):
+    """The token was good once; `token_id` and `username` say which, for those who look for its use."""
+
+    def __init__(self, token_id: int | None = None, username: str | None = None) -> None:
+        super().__init__()
+        self.token_id = token_id
+        self.username = username
+
+
+class TokenExpired(TokenEnded):
     """The token was good until its expiry date."""
 
 
-class TokenRevoked(Unauthenticated):
+class TokenRevoked(TokenEnded):
     """The token was revoked by its owner or an administrator."""
 
 

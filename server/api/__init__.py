@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from server.api import (
     artifacts,
+    audit_events,
     doctor,
     expiry,
     git_http,
@@ -40,4 +41,5 @@ FAMILIES = (
     artifacts,
     runner,
     git_http,
+    audit_events,
 )

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
-from server import paging
+from server import auditing, paging
 from server.access import Endpoint, project
 from server.api.jobs import job_id, present_job, readable
 from server.api.shapes import ENTRY
@@ -140,7 +140,9 @@ async def _of_ref(request: web.Request, found: Project) -> Artifact:
             return search.newest(found.id, ref, name, recent=recent)[1]
         return search.of_pipeline(services.pipelines.get(found.id, pipeline_id), ref, name)[1]
 
-    return await request.app[OFFLOAD].read(work)
+    artifact = await request.app[OFFLOAD].read(work)
+    auditing.name(request, detail=f"?job_id={artifact.job_id}")
+    return artifact
 
 
 async def _send(request: web.Request, found: Project, artifact: Artifact) -> web.StreamResponse:
@@ -181,11 +183,22 @@ OF_REF = (
 )
 BAD_ARCHIVE = {422: "the archive or the entry cannot be read; the message says why"}
 ENDPOINTS = (
-    Endpoint("GET", f"{REF}/download", archive_of_ref, anonymous=True, job_token=True, about=sends(*OF_REF)),
+    Endpoint(
+        "GET",
+        f"{REF}/download",
+        archive_of_ref,
+        action="artifact.download",
+        secret=True,
+        anonymous=True,
+        job_token=True,
+        about=sends(*OF_REF),
+    ),
     Endpoint(
         "GET",
         f"{REF}/raw/{{artifact_path:.+}}",
         entry_of_ref,
+        action="artifact.download_entry",
+        secret=True,
         anonymous=True,
         job_token=True,
         about=sends(*OF_REF, media="*/*").refusing(BAD_ARCHIVE),
@@ -194,27 +207,38 @@ ENDPOINTS = (
         "GET",
         f"{JOB}/artifacts",
         archive,
+        action="artifact.download",
+        secret=True,
         anonymous=True,
         job_token=True,
         about=sends(Value("file_type", one_of(*FORMAT_OF), "another file that the job left")),
     ),
-    Endpoint("DELETE", f"{JOB}/artifacts", remove, about=removes()),
+    Endpoint("DELETE", f"{JOB}/artifacts", remove, action="artifact.delete", about=removes()),
     Endpoint(
         "GET",
         f"{JOB}/artifacts/tree",
         tree,
+        action="artifact.list_entries",
         anonymous=True,
         job_token=True,
         about=lists(ENTRY, Value("path", about="folder to list"), Value("recursive", FLAG)).refusing(BAD_ARCHIVE),
     ),
-    Endpoint("POST", f"{JOB}/artifacts/keep", keep, about=gives(JOB_SHAPE)),
+    Endpoint("POST", f"{JOB}/artifacts/keep", keep, action="artifact.keep", about=gives(JOB_SHAPE)),
     Endpoint(
         "GET",
         f"{JOB}/artifacts/{{artifact_path:.+}}",
         entry,
+        action="artifact.download_entry",
+        secret=True,
         anonymous=True,
         job_token=True,
         about=sends(media="*/*").refusing(BAD_ARCHIVE),
     ),
-    Endpoint("DELETE", f"{PROJECT}/artifacts", remove_all, about=accepts("X-Artifacts-Expired", "X-Artifacts-Locked")),
+    Endpoint(
+        "DELETE",
+        f"{PROJECT}/artifacts",
+        remove_all,
+        action="artifact.delete_all",
+        about=accepts("X-Artifacts-Expired", "X-Artifacts-Locked"),
+    ),
 )

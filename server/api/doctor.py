@@ -24,4 +24,8 @@ async def health(request: web.Request) -> web.Response:
     return json_answer([asdict(finding) for finding in findings])
 
 
-ENDPOINTS = (Endpoint("GET", f"{COLLECTION}/health", health, job_token=True, about=gives(many(FINDING))),)
+ENDPOINTS = (
+    Endpoint(
+        "GET", f"{COLLECTION}/health", health, action="secure_file.health", job_token=True, about=gives(many(FINDING))
+    ),
+)

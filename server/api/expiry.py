@@ -54,6 +54,6 @@ def _calendar(rows: Callable[[], list[Row]], origin: str) -> str:
 
 CALENDAR = About((Answer(200, "iCalendar", TEXT, "text/calendar"),))
 ENDPOINTS = (
-    Endpoint("GET", f"{API}/secure_files/expiry.ics", everywhere, about=CALENDAR),
-    Endpoint("GET", f"{COLLECTION}/expiry.ics", of_project, job_token=True, about=CALENDAR),
+    Endpoint("GET", f"{API}/secure_files/expiry.ics", everywhere, action="secure_file.list", about=CALENDAR),
+    Endpoint("GET", f"{COLLECTION}/expiry.ics", of_project, action="secure_file.list", job_token=True, about=CALENDAR),
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
-from server import cgi
+from server import auditing, cgi
 from server.access import Endpoint, authenticate, count_anonymous
 from server.app_keys import GIT_SLOTS, OFFLOAD, SERVICES, SETTINGS
 from server.describing import FILE, PLAIN, PROBLEM, TEXT, USUAL, About, Answer, Value, one_of
@@ -135,6 +135,7 @@ async def _caller(request: web.Request, service: str) -> Caller:
         if who is None:
             raise Unauthenticated from None
         raise
+    auditing.name(request, path=f"projects/{project.id}")
     role = await offload.read(access.role, who, project)
     if who is None and (service == PUSH or not may_read(project, role)):
         raise Unauthenticated
@@ -245,16 +246,27 @@ def _sent(service: str) -> About:
     return told.refusing({status: USUAL[status] for status in refused})
 
 
-LOGIN = Endpoint("GET", "", refs, anonymous=True, any_scope=True, streams=True, job_token=True, basic_job_token=True)
+LOGIN = Endpoint(
+    "GET",
+    "",
+    refs,
+    action="git.login",
+    anonymous=True,
+    any_scope=True,
+    streams=True,
+    job_token=True,
+    basic_job_token=True,
+)
 ROOT = "/{path:.+}.git"
 ENDPOINTS = (
     Endpoint(
         "GET",
         f"{ROOT}/info/refs",
         refs,
+        action="git.list_refs",
         open=True,
         about=_spoken("*/*").asking(Value("service", one_of(FETCH, PUSH), required=True)),
     ),
-    Endpoint("POST", f"{ROOT}/{FETCH}", fetch, open=True, about=_sent(FETCH)),
-    Endpoint("POST", f"{ROOT}/{PUSH}", push, open=True, about=_sent(PUSH)),
+    Endpoint("POST", f"{ROOT}/{FETCH}", fetch, action="git.fetch", open=True, about=_sent(FETCH)),
+    Endpoint("POST", f"{ROOT}/{PUSH}", push, action="git.push", open=True, about=_sent(PUSH)),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from server import forms, paging
+from server import auditing, forms, paging
 from server.access import Endpoint, principal
 from server.api.shapes import GROUP, VISIBILITY
 from server.app_keys import OFFLOAD, SERVICES
@@ -41,7 +41,9 @@ def present(request: web.Request, group: Namespace) -> dict[str, Any]:
 async def group_of(request: web.Request, needed: Role = Role.NONE) -> Namespace:
     """Return the group the path names. Raises `NotFound`, `Forbidden`."""
     access = request.app[SERVICES].access
-    return await request.app[OFFLOAD].read(access.group, principal(request), request.match_info["id"], needed)
+    group = await request.app[OFFLOAD].read(access.group, principal(request), request.match_info["id"], needed)
+    auditing.name(request, id=group.id)
+    return group
 
 
 async def index(request: web.Request) -> web.Response:
@@ -103,13 +105,20 @@ NEW = (
     Value("description"),
 )
 ENDPOINTS = (
-    Endpoint("GET", f"{API}/groups", index, about=lists(GROUP, Value("search", about="part of the path"))),
+    Endpoint(
+        "GET",
+        f"{API}/groups",
+        index,
+        action="group.list",
+        about=lists(GROUP, Value("search", about="part of the path")),
+    ),
     Endpoint(
         "POST",
         f"{API}/groups",
         create,
+        action="group.create",
         about=gives(GROUP, status=201).taking(*NEW).refusing({404: "there is no `parent_id`, or it is hidden"}),
     ),
-    Endpoint("GET", ONE, show, about=gives(GROUP)),
-    Endpoint("DELETE", ONE, remove, about=accepts()),
+    Endpoint("GET", ONE, show, action="group.show", about=gives(GROUP)),
+    Endpoint("DELETE", ONE, remove, action="group.delete", about=accepts()),
 )

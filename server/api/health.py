@@ -59,9 +59,37 @@ async def metadata(request: web.Request) -> web.Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/-/health", health, open=True, about=About((Answer(200, "the process answers", TEXT, PLAIN),))),
-    Endpoint("GET", "/-/liveness", liveness, open=True, about=gives(HEALTH)),
-    Endpoint("GET", "/-/readiness", readiness, open=True, about=gives(HEALTH).also(Answer(503, "and why not", HEALTH))),
-    Endpoint("GET", f"{API}/version", version, scopes=("read_api", "read_user"), about=gives(VERSION)),
-    Endpoint("GET", f"{API}/metadata", metadata, scopes=("read_api", "read_user"), about=gives(METADATA)),
+    Endpoint(
+        "GET",
+        "/-/health",
+        health,
+        action="server.health",
+        open=True,
+        about=About((Answer(200, "the process answers", TEXT, PLAIN),)),
+    ),
+    Endpoint("GET", "/-/liveness", liveness, action="server.liveness", open=True, about=gives(HEALTH)),
+    Endpoint(
+        "GET",
+        "/-/readiness",
+        readiness,
+        action="server.readiness",
+        open=True,
+        about=gives(HEALTH).also(Answer(503, "and why not", HEALTH)),
+    ),
+    Endpoint(
+        "GET",
+        f"{API}/version",
+        version,
+        action="server.version",
+        scopes=("read_api", "read_user"),
+        about=gives(VERSION),
+    ),
+    Endpoint(
+        "GET",
+        f"{API}/metadata",
+        metadata,
+        action="server.metadata",
+        scopes=("read_api", "read_user"),
+        about=gives(METADATA),
+    ),
 )

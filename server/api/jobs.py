@@ -225,11 +225,25 @@ REGISTERED = (
     Value("pipeline_id", maybe(NUMBER), "a new one unless given"),
 )
 ENDPOINTS = (
-    Endpoint("GET", f"{PROJECT}/pipelines", pipelines, about=lists(PIPELINE)),
-    Endpoint("POST", f"{PROJECT}/pipelines", create_pipeline, about=gives(PIPELINE, status=201).taking(*NEW_PIPELINE)),
-    Endpoint("GET", f"{PROJECT}/pipelines/{{pipeline_id:[^/]+}}", show_pipeline, about=gives(PIPELINE)),
-    Endpoint("GET", f"{PROJECT}/jobs", index, about=lists(JOB, Value("scope[]", many(STATUS)))),
-    Endpoint("POST", f"{PROJECT}/jobs", create_job, about=gives(NEW_JOB, status=201).taking(*REGISTERED)),
-    Endpoint("GET", f"{PROJECT}/jobs/{{job_id:[^/]+}}", show, about=gives(JOB)),
-    Endpoint("GET", f"{API}/job", current, job_token=True, about=gives(JOB)),
+    Endpoint("GET", f"{PROJECT}/pipelines", pipelines, action="pipeline.list", about=lists(PIPELINE)),
+    Endpoint(
+        "POST",
+        f"{PROJECT}/pipelines",
+        create_pipeline,
+        action="pipeline.create",
+        about=gives(PIPELINE, status=201).taking(*NEW_PIPELINE),
+    ),
+    Endpoint(
+        "GET",
+        f"{PROJECT}/pipelines/{{pipeline_id:[^/]+}}",
+        show_pipeline,
+        action="pipeline.show",
+        about=gives(PIPELINE),
+    ),
+    Endpoint("GET", f"{PROJECT}/jobs", index, action="job.list", about=lists(JOB, Value("scope[]", many(STATUS)))),
+    Endpoint(
+        "POST", f"{PROJECT}/jobs", create_job, action="job.create", about=gives(NEW_JOB, status=201).taking(*REGISTERED)
+    ),
+    Endpoint("GET", f"{PROJECT}/jobs/{{job_id:[^/]+}}", show, action="job.show", about=gives(JOB)),
+    Endpoint("GET", f"{API}/job", current, action="job.show_own", job_token=True, about=gives(JOB)),
 )

@@ -137,20 +137,41 @@ TAKEN = {409: "the user is a member already"}
 def _endpoints(base: str, resolve: Callable[..., Awaitable[Source]]) -> tuple[Endpoint, ...]:
     one = f"{base}/{{user_id:[^/]+}}"
     return (
-        Endpoint("GET", base, partial(index, resolve=resolve, inherited=False), about=lists(MEMBER)),
+        Endpoint(
+            "GET", base, partial(index, resolve=resolve, inherited=False), action="member.list", about=lists(MEMBER)
+        ),
         Endpoint(
             "POST",
             base,
             partial(put, resolve=resolve, new=True),
+            action="member.add",
             about=gives(MEMBER, status=201).taking(USER_ID, *LEVELLED).refusing(TAKEN),
         ),
-        Endpoint("GET", f"{base}/all", partial(index, resolve=resolve, inherited=True), about=lists(MEMBER)),
         Endpoint(
-            "GET", f"{base}/all/{{user_id:[^/]+}}", partial(show, resolve=resolve, inherited=True), about=gives(MEMBER)
+            "GET",
+            f"{base}/all",
+            partial(index, resolve=resolve, inherited=True),
+            action="member.list",
+            about=lists(MEMBER),
         ),
-        Endpoint("GET", one, partial(show, resolve=resolve, inherited=False), about=gives(MEMBER)),
-        Endpoint("PUT", one, partial(put, resolve=resolve, new=False), about=gives(MEMBER).taking(*LEVELLED)),
-        Endpoint("DELETE", one, partial(remove, resolve=resolve), about=removes()),
+        Endpoint(
+            "GET",
+            f"{base}/all/{{user_id:[^/]+}}",
+            partial(show, resolve=resolve, inherited=True),
+            action="member.show",
+            about=gives(MEMBER),
+        ),
+        Endpoint(
+            "GET", one, partial(show, resolve=resolve, inherited=False), action="member.show", about=gives(MEMBER)
+        ),
+        Endpoint(
+            "PUT",
+            one,
+            partial(put, resolve=resolve, new=False),
+            action="member.change",
+            about=gives(MEMBER).taking(*LEVELLED),
+        ),
+        Endpoint("DELETE", one, partial(remove, resolve=resolve), action="member.remove", about=removes()),
     )
 
 

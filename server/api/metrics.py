@@ -45,5 +45,5 @@ def _may_read(request: web.Request) -> bool:
     return within(request.remote or "", networks(request.app[SETTINGS].metrics_from))
 
 
-LOGIN = Endpoint("GET", PATH, metrics)
-ENDPOINTS = (Endpoint("GET", PATH, metrics, open=True),)
+LOGIN = Endpoint("GET", PATH, metrics, action="server.metrics")
+ENDPOINTS = (Endpoint("GET", PATH, metrics, action="server.metrics", open=True),)

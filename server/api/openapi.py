@@ -26,6 +26,7 @@ ENDPOINTS = (
         "GET",
         f"{API}/openapi.json",
         show,
+        action="server.openapi",
         open=True,
         about=gives(ANYTHING).refusing({400: "the Host header is invalid"}),
     ),

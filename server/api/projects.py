@@ -190,14 +190,15 @@ CHANGED = (
     Value("public_builds", FLAG, "the same"),
 )
 ENDPOINTS = (
-    Endpoint("GET", f"{API}/projects", index, anonymous=True, about=lists(PROJECT, *NARROWED)),
+    Endpoint("GET", f"{API}/projects", index, action="project.list", anonymous=True, about=lists(PROJECT, *NARROWED)),
     Endpoint(
         "POST",
         f"{API}/projects",
         create,
+        action="project.create",
         about=gives(PROJECT, status=201).taking(*NEW).refusing({404: "there is no `namespace_id`, or it is hidden"}),
     ),
-    Endpoint("GET", ONE, show, anonymous=True, job_token=True, about=gives(PROJECT)),
-    Endpoint("PUT", ONE, update, about=gives(PROJECT).taking(*CHANGED)),
-    Endpoint("DELETE", ONE, remove, about=accepts()),
+    Endpoint("GET", ONE, show, action="project.show", anonymous=True, job_token=True, about=gives(PROJECT)),
+    Endpoint("PUT", ONE, update, action="project.change", about=gives(PROJECT).taking(*CHANGED)),
+    Endpoint("DELETE", ONE, remove, action="project.delete", about=accepts()),
 )

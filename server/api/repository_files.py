@@ -242,6 +242,8 @@ ENDPOINTS = (
         "GET",
         f"{ONE}/blame",
         blame,
+        action="repository_file.blame",
+        secret=True,
         anonymous=True,
         scopes=SCOPES,
         about=gives(many(BLAME_RANGE), REF, *LINES, headers=FACTS).refusing(TOO_LARGE),
@@ -250,16 +252,28 @@ ENDPOINTS = (
         "GET",
         f"{ONE}/raw",
         raw,
+        action="repository_file.download",
+        secret=True,
         anonymous=True,
         scopes=SCOPES,
         job_token=True,
         about=sends(replace(REF, required=False), Value("lfs", FLAG), media="*/*", headers=FACTS),
     ),
-    Endpoint("GET", ONE, show, anonymous=True, scopes=SCOPES, about=UNCHANGED_OR_NOT.refusing(TOO_LARGE)),
+    Endpoint(
+        "GET",
+        ONE,
+        show,
+        action="repository_file.download",
+        secret=True,
+        anonymous=True,
+        scopes=SCOPES,
+        about=UNCHANGED_OR_NOT.refusing(TOO_LARGE),
+    ),
     Endpoint(
         "POST",
         ONE,
         create,
+        action="repository_file.create",
         body_limit=_body_limit,
         long_text=True,
         about=gives(WRITTEN, status=201).taking(*COMMIT, *CONTENT),
@@ -268,6 +282,7 @@ ENDPOINTS = (
         "PUT",
         ONE,
         update,
+        action="repository_file.change",
         body_limit=_body_limit,
         long_text=True,
         about=gives(WRITTEN)
@@ -278,12 +293,20 @@ ENDPOINTS = (
         "DELETE",
         ONE,
         remove,
+        action="repository_file.delete",
         body_limit=_body_limit,
         long_text=True,
         about=removes("X-Gitlab-Commit-Id").taking(*COMMIT),
     ),
     *(
-        Endpoint(method, f"{PROJECT}/repository/files/{{rest:.+}}", unencoded, open=True, about=UNLISTED)
+        Endpoint(
+            method,
+            f"{PROJECT}/repository/files/{{rest:.+}}",
+            unencoded,
+            action="repository_file.unencoded",
+            open=True,
+            about=UNLISTED,
+        )
         for method in ("GET", "POST", "PUT", "DELETE")
     ),
 )

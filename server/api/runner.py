@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from server import forms
+from server import auditing, forms
 from server.access import Endpoint, count_job_request, count_request, count_wrong_token
 from server.api.jobs import present_job
 from server.api.shapes import ARTIFACT
 from server.api.shapes import JOB as JOB_SHAPE
-from server.app_keys import OFFLOAD, SERVICES, SETTINGS
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES, SETTINGS
 from server.describing import FILE, FLAG, PROBLEM, USUAL, About, Answer, Value, gives, one_of, sends
 from server.errors import BadRequest, Refused, json_answer
 from server.params import Check
@@ -98,6 +98,7 @@ async def download(request: web.Request) -> web.StreamResponse:
             found = services.access.project(caller, str(job.project_id))
         except NotFound as error:
             raise Forbidden from error
+        auditing.name(request, within=f"/projects/{found.id}")
         role = services.access.role(caller, found)
         if role < Role.REPORTER and not found.settings.get("public_jobs", True):
             raise Forbidden
@@ -111,6 +112,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     except Unauthenticated:
         count_wrong_token(request)
         raise
+    request[PRINCIPAL] = caller
     count_request(request, caller)
     artifact = await offload.read(work, caller)
     return await send(request, services.artifacts.content(artifact), artifact.filename)
@@ -161,9 +163,14 @@ async def _running_job(request: web.Request, values: Values) -> Job:
     except Forbidden:
         count_wrong_token(request)
         raise
+    auditing.name(request, within=f"/projects/{job.project_id}")
     count_job_request(request, job)
     if job.status != "running":
         raise Refused(403, {"message": "403 Forbidden - Job is not running"}, {"Job-Status": job.status})
+    try:
+        request[PRINCIPAL] = await request.app[OFFLOAD].read(request.app[SERVICES].tokens.of_job, job)
+    except Unauthenticated:
+        raise Forbidden from None
     return job
 
 
@@ -206,6 +213,7 @@ ENDPOINTS = (
         "POST",
         f"{JOB}/artifacts/authorize",
         authorize,
+        action="artifact.authorize",
         open=True,
         about=About((Answer(403, "always", PROBLEM),)).by(*ITS_OWN),
     ),
@@ -213,6 +221,7 @@ ENDPOINTS = (
         "POST",
         f"{JOB}/artifacts",
         upload,
+        action="artifact.upload",
         open=True,
         about=gives(ARTIFACT, status=201).taking(*SENT).refusing(WRONG | GUESSED).by(*ITS_OWN),
     ),
@@ -220,6 +229,8 @@ ENDPOINTS = (
         "GET",
         f"{JOB}/artifacts",
         download,
+        action="artifact.download",
+        secret=True,
         open=True,
         about=sends(Value("direct_download", FLAG, "nobody is sent elsewhere"))
         .refusing({**WRONG, **GUESSED, 401: "the token is of no running job", 404: "the job left no archive"})
@@ -229,6 +240,7 @@ ENDPOINTS = (
         "PUT",
         JOB,
         report,
+        action="job.report",
         open=True,
         about=gives(JOB_SHAPE, headers=("Job-Status",)).taking(*STATE).refusing(WRONG | GUESSED).by(*ITS_OWN),
     ),

@@ -156,28 +156,46 @@ CONTENT = (
 )
 NAME = Value("name", about="unique in the project; may hold slashes", required=True)
 ENDPOINTS = (
-    Endpoint("GET", COLLECTION, index, job_token=True, about=lists(SECURE_FILE, *NARROWED)),
+    Endpoint("GET", COLLECTION, index, action="secure_file.list", job_token=True, about=lists(SECURE_FILE, *NARROWED)),
     Endpoint(
         "POST",
         COLLECTION,
         create,
+        action="secure_file.create",
         job_token=True,
         body_limit=body_limit,
         takes_place=True,
         about=gives(SECURE_FILE, status=201).taking(NAME, *CONTENT),
     ),
-    Endpoint("GET", ONE, show, job_token=True, about=gives(SECURE_FILE)),
+    Endpoint("GET", ONE, show, action="secure_file.show", job_token=True, about=gives(SECURE_FILE)),
     Endpoint(
         "PUT",
         ONE,
         update,
+        action="secure_file.replace",
         job_token=True,
         body_limit=body_limit,
         takes_place=True,
         about=gives(SECURE_FILE).taking(*CONTENT),
     ),
-    Endpoint("DELETE", ONE, remove, job_token=True, about=removes()),
-    Endpoint("GET", f"{ONE}/download", download, job_token=True, about=sends()),
-    Endpoint("POST", f"{ONE}/metadata", read_again, job_token=True, about=gives(SECURE_FILE).taking(CONTENT[1])),
-    Endpoint("GET", f"{API}/secure_files", everywhere, job_token=True, about=lists(SECURE_FILE_ANYWHERE, *NARROWED)),
+    Endpoint("DELETE", ONE, remove, action="secure_file.delete", job_token=True, about=removes()),
+    Endpoint(
+        "GET", f"{ONE}/download", download, action="secure_file.download", secret=True, job_token=True, about=sends()
+    ),
+    Endpoint(
+        "POST",
+        f"{ONE}/metadata",
+        read_again,
+        action="secure_file.read_again",
+        job_token=True,
+        about=gives(SECURE_FILE).taking(CONTENT[1]),
+    ),
+    Endpoint(
+        "GET",
+        f"{API}/secure_files",
+        everywhere,
+        action="secure_file.list",
+        job_token=True,
+        about=lists(SECURE_FILE_ANYWHERE, *NARROWED),
+    ),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from server import media, paging
+from server import auditing, media, paging
 from server.access import Endpoint, principal, project, sender
 from server.api.shapes import NEW_UPLOAD, UPLOAD
 from server.app_keys import OFFLOAD, SERVICES, SETTINGS
@@ -144,7 +144,9 @@ async def _named(request: web.Request) -> Upload:
     secret, name = request.match_info["secret"], request.match_info["filename"]
     if "\0" in name or TRAVERSAL.search(name):
         raise UnsafePath("filename")
-    return await request.app[OFFLOAD].read(request.app[SERVICES].uploads.find, found.id, secret, name)
+    upload = await request.app[OFFLOAD].read(request.app[SERVICES].uploads.find, found.id, secret, name)
+    auditing.name(request, secret=upload.id)
+    return upload
 
 
 def _upload_id(request: web.Request) -> int:
@@ -163,14 +165,15 @@ ENDPOINTS = (
         "POST",
         COLLECTION,
         create,
+        action="upload.create",
         streams=True,
         about=gives(NEW_UPLOAD, status=201).taking(Value("file", FILE, "the content", required=True)),
     ),
-    Endpoint("POST", f"{COLLECTION}/authorize", authorize, streams=True, about=NEVER),
-    Endpoint("GET", COLLECTION, index, anonymous=True, about=lists(UPLOAD)),
-    Endpoint("GET", BY_ID, by_id, anonymous=True, about=sends()),
-    Endpoint("DELETE", BY_ID, remove, about=removes()),
-    Endpoint("GET", BY_SECRET, by_secret, anonymous=True, about=sends()),
-    Endpoint("DELETE", BY_SECRET, remove_by_secret, about=removes()),
-    Endpoint("GET", LINK, link, anonymous=True, about=sends(media="*/*")),
+    Endpoint("POST", f"{COLLECTION}/authorize", authorize, action="upload.authorize", streams=True, about=NEVER),
+    Endpoint("GET", COLLECTION, index, action="upload.list", anonymous=True, about=lists(UPLOAD)),
+    Endpoint("GET", BY_ID, by_id, action="upload.download", secret=True, anonymous=True, about=sends()),
+    Endpoint("DELETE", BY_ID, remove, action="upload.delete", about=removes()),
+    Endpoint("GET", BY_SECRET, by_secret, action="upload.download", secret=True, anonymous=True, about=sends()),
+    Endpoint("DELETE", BY_SECRET, remove_by_secret, action="upload.delete", about=removes()),
+    Endpoint("GET", LINK, link, action="upload.download", secret=True, anonymous=True, about=sends(media="*/*")),
 )

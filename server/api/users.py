@@ -101,11 +101,12 @@ NEW = (
     Value("password", about="taken and dropped"),
 )
 ENDPOINTS = (
-    Endpoint("GET", f"{API}/user", current, scopes=READ, about=gives(FULL_USER)),
+    Endpoint("GET", f"{API}/user", current, action="user.show_own", scopes=READ, about=gives(FULL_USER)),
     Endpoint(
         "GET",
         f"{API}/users",
         index,
+        action="user.list",
         scopes=READ,
         about=lists(USER, Value("username", about="exactly this one"), Value("search", about="part of the username")),
     ),
@@ -113,7 +114,8 @@ ENDPOINTS = (
         "POST",
         f"{API}/users",
         create,
+        action="user.create",
         about=gives(FULL_USER, status=201).taking(*NEW).refusing({409: "the username or the email is taken"}),
     ),
-    Endpoint("GET", f"{API}/users/{{user_id:[^/]+}}", show, scopes=READ, about=gives(USER)),
+    Endpoint("GET", f"{API}/users/{{user_id:[^/]+}}", show, action="user.show", scopes=READ, about=gives(USER)),
 )

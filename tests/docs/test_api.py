@@ -91,6 +91,13 @@ class TestFields:
 
         assert short | more == set(vault.root.get(f"/projects/{project['id']}/members").json[0])
 
+    def test_of_an_audit_event(self, vault: RunningVault, project: dict[str, Any]) -> None:
+        own, details = tables("An audit event")
+        event = vault.root.get(f"/projects/{project['id']}/audit_events").json[0]
+
+        assert own == set(event)
+        assert details == set(event["details"])
+
     def test_of_a_pipeline_and_a_job(self, vault: RunningVault, project: dict[str, Any]) -> None:
         (pipeline,), (job,) = tables("A pipeline"), tables("A job")
         made, _ = vault.job(vault.root, project["id"])

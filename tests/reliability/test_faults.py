@@ -135,7 +135,14 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder: Path = tmp_path_factory.mktemp("faults")
     with (
         FailingDisk(folder, folder / "data") as disk,
-        Server(folder / "data", workers=1, environment=disk.environment, secure_files_per_project=10_000) as server,
+        # The audit log lies elsewhere: while it refuses, reading is refused too (test_audit.py).
+        Server(
+            folder / "data",
+            workers=1,
+            environment=disk.environment,
+            secure_files_per_project=10_000,
+            audit=folder / "log",
+        ) as server,
     ):
         yield Scene(server, disk)
 

@@ -14,7 +14,7 @@ from tests.vault.core import as_caller
 from vault import clock
 from vault.errors import Conflict, Invalid, NotFound, TokenExpired, TokenRevoked, Unauthenticated
 from vault.models import SCOPES
-from vault.tokens import BASE62, JOB, PERSONAL, Tokens, new_secret
+from vault.tokens import BASE62, JOB, PERSONAL, Tokens, is_mistyped, new_secret
 
 if TYPE_CHECKING:
     from tests.vault.core import Core
@@ -103,6 +103,25 @@ class TestPersonal:
 
         with pytest.raises(Unauthenticated):
             core.tokens.personal(change(secret))
+
+    def test_a_typing_error_is_refused_without_a_look_into_the_catalog(self, core: Core, user: User) -> None:
+        _, secret = core.tokens.create(user, "a", ("api",), None)
+        with pytest.raises(Unauthenticated):
+            core.tokens.personal(f"{secret[:-1]}{'a' if secret[-1] != 'a' else 'b'}")
+        core.database.close()
+
+        for typo in (f"{secret[:-6]}{'0' * 6}", f"glcbt-{secret[6:-2]}00"):
+            for ask in (core.tokens.personal, core.tokens.job):
+                with pytest.raises(Unauthenticated):
+                    ask(typo)
+
+    def test_one_from_outside_that_only_looks_like_ours_is_good_in_every_process(self, core: Core, user: User) -> None:
+        foreign = "glpat-" + "a" * 38
+        other = Tokens(core.database, core.keyring.derive("tokens"))
+        core.tokens.create(user, "root", ("api",), None, foreign)
+
+        assert is_mistyped(foreign)
+        assert core.tokens.personal(foreign).user == other.personal(foreign).user == user
 
     @pytest.mark.parametrize(
         ("expires_at", "good"), [(date(2026, 2, 21), False), (date(2026, 2, 22), False), (date(2026, 2, 23), True)]

@@ -182,4 +182,20 @@ MIGRATIONS: tuple[Migration, ...] = (
         # One row where a key service keeps the keys, none where a keyring has the pepper.
         ("CREATE TABLE peppers (kek_id TEXT NOT NULL REFERENCES master_keys(id), wrapped {BLOB} NOT NULL)",),
     ),
+    Migration(
+        "0009_audit",
+        (
+            # How far each chain of the audit log was; a chain that is shorter now was cut.
+            """CREATE TABLE audit_heads (
+                chain TEXT PRIMARY KEY, host TEXT NOT NULL, seq {INT} NOT NULL, hash TEXT NOT NULL,
+                first_seq {INT} NOT NULL, first_prev TEXT NOT NULL, updated_at TEXT NOT NULL)""",
+            """CREATE TABLE audit_events (
+                id {ID}, chain TEXT NOT NULL, seq {INT} NOT NULL, created_at TEXT NOT NULL, actor TEXT,
+                author_id {INT} NOT NULL, token_id TEXT, ip TEXT, action TEXT NOT NULL, target TEXT NOT NULL,
+                entity_type TEXT NOT NULL, entity_id {INT} NOT NULL, status {INT} NOT NULL, request_id TEXT NOT NULL,
+                times {INT} NOT NULL)""",
+            "CREATE INDEX audit_events_entity ON audit_events(entity_type, entity_id, id)",
+            "CREATE INDEX audit_events_age ON audit_events(created_at, id)",
+        ),
+    ),
 )
