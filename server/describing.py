@@ -22,7 +22,7 @@ USUAL = {
     415: "the body has a Content-Encoding",
     429: "too many wrong tokens, or uploads, at one time; Retry-After says when to come again",
     500: "a fault of the program, or stored bytes that are not what was stored",
-    503: "catalog, store or disk do not answer",
+    503: "catalog, store, disk or audit log do not answer",
     507: "the disk is full; nothing of the request is kept",
 }
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from server import forms, paging
 from server.access import Endpoint, principal, project
 from server.api.groups import group_of
+from server.api.shapes import AUDIT_EVENT
 from server.api.users import require_administrator
 from server.app_keys import OFFLOAD, SERVICES
+from server.describing import NUMBER, WHEN, Value, gives, lists, one_of
 from server.errors import BadRequest, json_answer
 from server.params import Check
 from server.urls import API
@@ -153,11 +155,16 @@ PROJECT = f"{API}/projects/{{id:[^/]+}}/audit_events"
 GROUP = f"{API}/groups/{{id:[^/]+}}/audit_events"
 ALL = f"{API}/audit_events"
 ONE = "{audit_event_id:[^/]+}"
+SPAN = (
+    Value("created_after", WHEN, "events from then on"),
+    Value("created_before", WHEN, "events up to then"),
+)
+OF_KIND = (Value("entity_type", one_of(*ENTITY_TYPES)), Value("entity_id", NUMBER, "with `entity_type`"))
 ENDPOINTS = (
-    Endpoint("GET", PROJECT, of_project, action="audit_event.list"),
-    Endpoint("GET", f"{PROJECT}/{ONE}", one_of_project, action="audit_event.show"),
-    Endpoint("GET", GROUP, of_group, action="audit_event.list"),
-    Endpoint("GET", f"{GROUP}/{ONE}", one_of_group, action="audit_event.show"),
-    Endpoint("GET", ALL, everywhere, action="audit_event.list"),
-    Endpoint("GET", f"{ALL}/{ONE}", one, action="audit_event.show"),
+    Endpoint("GET", PROJECT, of_project, action="audit_event.list", about=lists(AUDIT_EVENT, *SPAN)),
+    Endpoint("GET", f"{PROJECT}/{ONE}", one_of_project, action="audit_event.show", about=gives(AUDIT_EVENT)),
+    Endpoint("GET", GROUP, of_group, action="audit_event.list", about=lists(AUDIT_EVENT, *SPAN)),
+    Endpoint("GET", f"{GROUP}/{ONE}", one_of_group, action="audit_event.show", about=gives(AUDIT_EVENT)),
+    Endpoint("GET", ALL, everywhere, action="audit_event.list", about=lists(AUDIT_EVENT, *SPAN, *OF_KIND)),
+    Endpoint("GET", f"{ALL}/{ONE}", one, action="audit_event.show", about=gives(AUDIT_EVENT)),
 )

@@ -264,6 +264,37 @@ COMMIT = Shape(
 )
 BLAME_RANGE = Shape("BlameRange", {"commit": COMMIT, "lines": many(TEXT)})
 
+# The audit log
+
+AUDIT_EVENT = Shape(
+    "AuditEvent",
+    {
+        "id": NUMBER,
+        "author_id": NUMBER,
+        "entity_id": NUMBER,
+        "entity_type": TEXT,
+        "details": Shape(
+            "AuditDetails",
+            {
+                "event_name": TEXT,
+                "custom_message": TEXT,
+                "author_name": TEXT,
+                "author_email": maybe(TEXT),
+                "target_id": TEXT,
+                "target_type": TEXT,
+                "target_details": TEXT,
+                "ip_address": maybe(TEXT),
+                "entity_path": TEXT,
+                "status": NUMBER,
+                "token_id": maybe(TEXT),
+                "request_id": TEXT,
+                "times": NUMBER,
+            },
+        ),
+        "created_at": TIME,
+    },
+)
+
 # Whether it is there
 
 CHECKS = ("master", "catalog", "blobs", "keyring", "parsers", "disk")
