@@ -36,6 +36,7 @@ PARTS = {
     "artifact_path": "path inside the archive; slashes may be written as they are",
     "user_id": "number of the user",
     "token_id": "number of the token",
+    "audit_event_id": "number of the event",
     "path": "full path of the project; slashes are written as they are",
 }
 SECURITY = {
@@ -103,6 +104,8 @@ def _usual(endpoint: Endpoint, about: About) -> set[int]:
             found.add(404)
     if writes and (about.body or not (endpoint.streams or endpoint.open)):
         found |= {400, 408, 413, 415, 507}
+    if writes or endpoint.secret:
+        found |= {503, 507}  # whatever it is about, its line in the audit log may find no room
     return found
 
 
