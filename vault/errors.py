@@ -38,8 +38,8 @@ class Unauthenticated(VaultError):
 class TokenEnded(Unauthenticated):
     """The token was good once; `token_id` and `username` say which, for those who look for its use."""
 
-    def __init__(self, token_id: int | None = None, username: str | None = None) -> None:
-        super().__init__()
+    def __init__(self, reason: str = "", *, token_id: int | None = None, username: str | None = None) -> None:
+        super().__init__(reason)
         self.token_id = token_id
         self.username = username
 

@@ -125,9 +125,9 @@ class Tokens:
     def principal_of(self, row: Row) -> Principal:
         """Return whom the token in a row (`TOKEN_BY_DIGEST`) stands for, as `personal` does."""
         if row["revoked"]:
-            raise TokenRevoked(row["token_id"], row["username"])
+            raise TokenRevoked(token_id=row["token_id"], username=row["username"])
         if row["expires_at"] is not None and row["expires_at"] <= clock.today():
-            raise TokenExpired(row["token_id"], row["username"])
+            raise TokenExpired(token_id=row["token_id"], username=row["username"])
         user = user_of(row)
         if user.state != "active":
             raise Unauthenticated

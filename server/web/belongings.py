@@ -89,12 +89,16 @@ async def elsewhere(_: web.Request) -> web.Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", f"{PROJECT}/findings", findings),
-    Endpoint("GET", f"{PROJECT}/jobs", jobs),
-    Endpoint("GET", f"{JOB}/browse", browse),
-    Endpoint("GET", f"{JOB}/archive", artifacts_api.archive),
-    Endpoint("GET", f"{JOB}/raw/{{artifact_path:.+}}", artifacts_api.entry),
-    Endpoint("GET", f"{PROJECT}/uploads", uploads),
-    Endpoint("GET", f"{PROJECT}/uploads/{{upload_id:[0-9]+}}", uploads_api.by_id),
-    Endpoint("GET", "/-/projects{rest:.*}", elsewhere),
+    Endpoint("GET", f"{PROJECT}/findings", findings, action="secure_file.health"),
+    Endpoint("GET", f"{PROJECT}/jobs", jobs, action="job.list"),
+    Endpoint("GET", f"{JOB}/browse", browse, action="artifact.list_entries"),
+    Endpoint("GET", f"{JOB}/archive", artifacts_api.archive, action="artifact.download", secret=True),
+    Endpoint(
+        "GET", f"{JOB}/raw/{{artifact_path:.+}}", artifacts_api.entry, action="artifact.download_entry", secret=True
+    ),
+    Endpoint("GET", f"{PROJECT}/uploads", uploads, action="upload.list"),
+    Endpoint(
+        "GET", f"{PROJECT}/uploads/{{upload_id:[0-9]+}}", uploads_api.by_id, action="upload.download", secret=True
+    ),
+    Endpoint("GET", "/-/projects{rest:.*}", elsewhere, action="web.elsewhere"),
 )

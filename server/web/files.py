@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from server import forms
+from server import auditing, forms
 from server.access import Endpoint, project
 from server.api.secure_files import body_limit, download, file_id
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES, SETTINGS
@@ -62,6 +62,7 @@ async def create(request: web.Request) -> web.Response:
         stored = await request.app[OFFLOAD].call(add, found.id, name, file.content, password or None)
     except (VaultError, BadRequest) as error:
         return await index(request, words(error), 400)
+    auditing.name(request, detail=f"/{stored.id}")
     return see_other(f"/-/projects/{found.id}/files/{stored.id}?done=uploaded")
 
 
@@ -113,11 +114,11 @@ async def remove(request: web.Request) -> web.Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", PROJECT, index),
-    Endpoint("POST", f"{PROJECT}/files", create, body_limit=body_limit, takes_place=True),
-    Endpoint("GET", FILE, show),
-    Endpoint("GET", f"{FILE}/download", download),
-    Endpoint("POST", f"{FILE}/replace", replace, body_limit=body_limit, takes_place=True),
-    Endpoint("POST", f"{FILE}/password", read_again),
-    Endpoint("POST", f"{FILE}/delete", remove),
+    Endpoint("GET", PROJECT, index, action="secure_file.list"),
+    Endpoint("POST", f"{PROJECT}/files", create, action="secure_file.create", body_limit=body_limit, takes_place=True),
+    Endpoint("GET", FILE, show, action="secure_file.show"),
+    Endpoint("GET", f"{FILE}/download", download, action="secure_file.download", secret=True),
+    Endpoint("POST", f"{FILE}/replace", replace, action="secure_file.replace", body_limit=body_limit, takes_place=True),
+    Endpoint("POST", f"{FILE}/password", read_again, action="secure_file.read_again"),
+    Endpoint("POST", f"{FILE}/delete", remove, action="secure_file.delete"),
 )

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
-from server import forms
+from server import auditing, forms
 from server.access import check_scope, count_anonymous, count_request, placed, principal
 from server.app_keys import OFFLOAD, PRINCIPAL, REQUEST_ID, SERVICES, SETTINGS
 from server.errors import Refused, answer_to
@@ -27,10 +27,14 @@ FIELD = "authenticity_token"
 def paged(endpoint: Endpoint) -> Handler:
     """Return a page's handler behind its session; who has none is sent to sign in, and back."""
 
+    route = auditing.Route(endpoint)
+
     async def handler(request: web.Request) -> web.StreamResponse:
+        auditing.begin(request, route)
         try:
             base_url(request)
             await _enter(request, endpoint)
+            auditing.require(request)
             return await endpoint.handler(request)
         except Unauthenticated:
             if request.method == "GET" and not endpoint.open:

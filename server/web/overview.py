@@ -74,4 +74,4 @@ def _number(text: str) -> int:
     return min(int(text), 1_000_000) if text.isascii() and text.isdigit() and int(text) else 1
 
 
-ENDPOINTS = (Endpoint("GET", "/", show),)
+ENDPOINTS = (Endpoint("GET", "/", show, action="project.list"),)

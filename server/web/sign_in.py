@@ -9,10 +9,10 @@ from aiohttp import web
 
 from server import forms
 from server.access import Endpoint, count_wrong_token
-from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.app_keys import AUDITED, OFFLOAD, PRINCIPAL, SERVICES
 from server.web.guard import with_session
 from server.web.rendering import SESSION, render, see_other
-from vault.errors import NotFound, TokenExpired, TokenRevoked, Unauthenticated
+from vault.errors import NotFound, TokenEnded, TokenExpired, TokenRevoked, Unauthenticated
 
 if TYPE_CHECKING:
     from vault.models import Principal
@@ -35,7 +35,9 @@ async def begin(request: web.Request) -> web.Response:
     try:
         secret = await _begin(request, token.strip() if isinstance(token, str) else "")
     except Unauthenticated as error:
-        if type(error) is Unauthenticated:
+        if isinstance(error, TokenEnded):
+            request[AUDITED].token = (error.username, error.token_id)
+        else:
             count_wrong_token(request)
         return render(request, "sign_in.html", 401, to=back, problem=_reason(error))
     await _end(request)
@@ -46,7 +48,10 @@ async def _begin(request: web.Request, token: str) -> str:
     secret, who = await request.app[OFFLOAD].call(request.app[SERVICES].sessions.begin, token)
     if not _may_read(who):
         await request.app[OFFLOAD].call(request.app[SERVICES].sessions.end, secret)
-        raise TokenRevoked("the page needs a token with the scope api or read_api")
+        raise TokenRevoked(
+            "the page needs a token with the scope api or read_api", token_id=who.token_id, username=who.user.username
+        )
+    request[PRINCIPAL] = who
     return secret
 
 
@@ -89,8 +94,8 @@ async def static(request: web.Request) -> web.Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/-/sign_in", show, open=True),
-    Endpoint("POST", "/-/sign_in", begin, open=True),
-    Endpoint("POST", "/-/sign_out", end),
-    Endpoint("GET", "/-/static/{name:[^/]+}", static, open=True),
+    Endpoint("GET", "/-/sign_in", show, action="web.show_sign_in", open=True),
+    Endpoint("POST", "/-/sign_in", begin, action="web.sign_in", open=True),
+    Endpoint("POST", "/-/sign_out", end, action="web.sign_out"),
+    Endpoint("GET", "/-/static/{name:[^/]+}", static, action="web.static", open=True),
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from server.api import FAMILIES
+from server.web.pages import PAGES
 from tests.harness import ROOT_TOKEN, Client, RunningVault
 from tests.server.support import exchange, files_of, request
 from vault.audit.files import files_of as logs_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ENDPOINTS = [endpoint for family in FAMILIES for endpoint in family.ENDPOINTS]
+ENDPOINTS = [*(endpoint for family in FAMILIES for endpoint in family.ENDPOINTS), *PAGES]
 
 
 def lines(vault: RunningVault) -> list[dict[str, Any]]:
