@@ -297,7 +297,7 @@ AUDIT_EVENT = Shape(
 
 # Whether it is there
 
-CHECKS = ("master", "catalog", "blobs", "keyring", "parsers", "disk")
+CHECKS = ("master", "catalog", "blobs", "keyring", "parsers", "disk", "audit")
 HEALTH = Shape("Health", {"status": TEXT}, {f"{name}_check": many(ANYTHING) for name in CHECKS})
 VERSION = Shape("Version", {"version": TEXT, "revision": TEXT})
 METADATA = Shape(

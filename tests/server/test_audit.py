@@ -223,7 +223,7 @@ class TestUnwritable:
         answer = vault.nobody.get("/-/readiness")
 
         assert answer.status == 503
-        assert answer.json["master_check"][0]["message"] == f"the audit log cannot be written: {log} was removed"
+        assert answer.json["master_check"][0]["message"] == f"the audit log cannot be written: {log.name} was removed"
         assert vault.nobody.get("/-/liveness").status == 200
 
     def test_still_refuses_whom_it_would(self, broken: tuple[RunningVault, str, Path]) -> None:

@@ -40,9 +40,9 @@ class Chain:
         """Raise `LogLost` unless the file is as it was left."""
         found = os.fstat(self.fd)
         if found.st_nlink == 0:
-            raise LogLost(f"{self.path} was removed")
+            raise LogLost(f"{self.path.name} was removed")
         if found.st_size != self._size:
-            raise LogLost(f"{self.path} was changed by another program")
+            raise LogLost(f"{self.path.name} was changed by another program")
 
     def check_place(self) -> None:
         """Raise `LogLost` unless the file is where it was."""
@@ -51,7 +51,7 @@ class Chain:
         except FileNotFoundError:
             there = None
         if there is None or there.st_ino != os.fstat(self.fd).st_ino:
-            raise LogLost(f"{self.path} was moved")
+            raise LogLost(f"{self.path.name} was moved")
 
     def append(self, entry: Entry, file_bytes: int) -> None:
         """Write one line. Raises `OSError`, `LogLost`: then it is not in the file, and may be tried again."""
