@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CHECKS = ("catalog", "blobs", "keyring", "parsers", "disk")
+CHECKS = ("catalog", "blobs", "keyring", "parsers", "disk", "audit")
 MIB = 1024 * 1024
 
 
