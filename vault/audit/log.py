@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from vault.audit.catalog import AuditCatalog
     from vault.audit.chain import Chain
-    from vault.crypto.keyring import Keyring
+    from vault.crypto.keysource import MasterKeyring
 
 log = logging.getLogger("secure_files.audit")
 
@@ -48,7 +48,7 @@ FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 MAKES_ROOM, ORDINARY, LEAST = 0, RESERVE // 2, RESERVE
 
 
-def sealer_of(keyring: Keyring) -> Sealer:
+def sealer_of(keyring: MasterKeyring) -> Sealer:
     """Return what writes and knows the lines of the vault with this keyring; rotating its keys changes nothing."""
     return Sealer(keyring.derive("audit"))
 
