@@ -64,6 +64,7 @@ def status_of(error: Exception, own: ExitCodes = ()) -> int:
 def say(text: str) -> None:
     """Tell the person at the terminal something that is not the result."""
     with suppress(OSError):  # who closed stderr does not want to know
+        sys.stdout.flush()  # in a file that takes both, what was said first stands first
         print(f"secure-files: {printable(text)}", file=sys.stderr, flush=True)
 
 

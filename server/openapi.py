@@ -9,7 +9,7 @@ import re
 from inspect import getdoc
 from typing import TYPE_CHECKING, Any
 
-from server.describing import FORM, JSON, MULTIPART, PROBLEM, TEXT, USUAL, Answer, Shape
+from server.describing import FORM, JSON, MULTIPART, PLAIN, PROBLEM, TEXT, USUAL, Answer, Shape
 from server.version import GITLAB_VERSION
 
 if TYPE_CHECKING:
@@ -178,6 +178,9 @@ def _told(answer: Answer, *, bodiless: bool) -> Object:
         told["headers"] = {name: {"schema": TEXT} for name in answer.headers}
     if answer.schema is not None and not bodiless:
         told["content"] = {answer.media: {"schema": answer.schema}}
+        if answer.status == 429:
+            # What is over the limit of requests is refused in GitLab's words, which are no JSON.
+            told["content"][PLAIN] = {"schema": TEXT}
     return told
 
 

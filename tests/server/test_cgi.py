@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientError, web
 
 from server import cgi, middlewares
+from server.app_keys import TRUSTED
 from server.turns import Turns
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Program:
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[middlewares.request_id, middlewares.errors])
+        app[TRUSTED] = ()
         app.router.add_post("/", self.handle)
         return app
 
