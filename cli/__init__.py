@@ -42,6 +42,8 @@ COMMANDS = (
     Command("import", "bring a project's secure files over from a GitLab or another vault", "cli.import_files"),
     Command("artifacts", "tell what job artifacts there are, what becomes of each, and why", "cli.artifacts"),
     Command("verify", "look at all that is stored, and say what is damaged", "cli.verify"),
+    Command("backup", "bring all of a vault into a folder, while it serves", "cli.backup"),
+    Command("restore", "make a vault out of a backup", "cli.restore"),
     Command("inspect", "tell what the parsers see in a local file", "cli.inspect"),
     Command("parsers", "list the parsers there are, those of plugins among them", "cli.parsers"),
     Command("completion", "print what makes a shell complete commands and options", "cli.completion"),

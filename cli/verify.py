@@ -90,7 +90,6 @@ def run(options: argparse.Namespace) -> int:
     """Verify, and print what was found."""
     from cli.progress import Progress
     from server.wiring import open_services
-    from vault.maintenance.findings import Weight
     from vault.maintenance.verifying import Pace, Scope
 
     settings = shared.load(options)
@@ -102,6 +101,13 @@ def run(options: argparse.Namespace) -> int:
     finally:
         services.close()
     print(as_json(report.as_dict()) if options.format == "json" else as_text(report))
+    return status_of(report)
+
+
+def status_of(report: Report) -> int:
+    """Return the exit status that a report stands for, and say what it means."""
+    from vault.maintenance.findings import Weight
+
     damaged, unchecked = (len(report.findings(weight)) for weight in (Weight.DAMAGE, Weight.UNCHECKED))
     if damaged:
         say(f"{damaged} damaged; restore what is named from a backup, or have it stored anew")

@@ -10,6 +10,7 @@ from parsers.isolated import Pool
 from server.keyrings import open_keyring
 from server.measures import Measures
 from server.readiness import full_disk
+from server.version import VERSION
 from vault import keys
 from vault.access import Access
 from vault.artifacts import Artifacts
@@ -21,9 +22,12 @@ from vault.durations import duration
 from vault.errors import Conflict, Invalid, Unavailable, VaultError
 from vault.leases import Caretaker
 from vault.maintenance.audit import AuditChains
+from vault.maintenance.backing_up import Parts
 from vault.maintenance.belonging import Keys, Objects, Rows
 from vault.maintenance.files import Files
+from vault.maintenance.orphans import Orphans
 from vault.maintenance.repositories import GitRepositories
+from vault.maintenance.restoring import refuse_unfinished
 from vault.maintenance.verifying import Verification
 from vault.models import Limits
 from vault.notices import Notices
@@ -72,6 +76,7 @@ class Services:
     retention: Retention
     notices: Notices
     verification: Verification
+    orphans: Orphans
     measures: Measures
     sessions: Sessions
     caretaker: Caretaker
@@ -120,7 +125,20 @@ class Services:
             self.caretaker.does(self.secure_files.read_queued),
             self.tokens.remember_use,
             self.caretaker.does(self.retention.sweep),
+            self.orphans.chore,
             self.repositories.housekeeping.chore,
+        )
+
+    def parts(self, settings: Settings) -> Parts:
+        """Return what a backup is made of."""
+        keyring = settings.keyring_path()
+        return Parts(
+            database=self.database,
+            blobs=self.blobs,
+            repositories=self.repositories.store,
+            keyring=keyring if keyring.is_file() else None,
+            audit=settings.audit_path(),
+            program=VERSION,
         )
 
     def close(self) -> None:
@@ -138,6 +156,7 @@ def open_services(settings: Settings, *, create: bool = False, moved: bool = Fal
     there is data. Raises `Unavailable` when there is no vault and `create` is not asked, and for the catalog of one
     that was moved elsewhere, unless `moved` asks for it.
     """
+    refuse_unfinished(settings.data)
     if create:
         close_folder(settings.data)
     elif not settings.database and not (settings.data / "catalog.sqlite").exists():
@@ -146,11 +165,7 @@ def open_services(settings: Settings, *, create: bool = False, moved: bool = Fal
         )
     if not settings.database and not moved:
         _refuse_moved(settings.data)
-    try:
-        database = open_catalog(settings.database_url(), ballast=True, connections=settings.database_connections)
-        blobs = open_blobs(settings.blobs_url(), settings.object_options())
-    except ValueError as error:
-        raise Invalid("--database or --blobs", f"cannot be used: {error}") from error
+    database, blobs = open_engines(settings)
     try:
         database.migrate()
         new = keys.instance_of(database) is None
@@ -187,6 +202,15 @@ def open_elsewhere(settings: Settings, database: str, blobs: str) -> tuple[Datab
         return open_catalog(database), open_blobs(blobs, settings.object_options())
     except ValueError as error:
         raise Invalid("--to-database or --to-blobs", f"cannot be used: {error}") from error
+
+
+def open_engines(settings: Settings) -> tuple[Database, BlobStore]:
+    """Return the catalog and the store that the settings name, whatever is in them. Raises `Invalid`, `Unavailable`."""
+    try:
+        database = open_catalog(settings.database_url(), ballast=True, connections=settings.database_connections)
+        return database, open_blobs(settings.blobs_url(), settings.object_options())
+    except ValueError as error:
+        raise Invalid("--database or --blobs", f"cannot be used: {error}") from error
 
 
 def close_folder(folder: Path) -> None:
@@ -255,6 +279,7 @@ def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, bl
         artifacts=artifacts,
         retention=Retention(database, storage),
         notices=Notices(database),
+        orphans=Orphans(database, blobs),
         verification=Verification(
             (
                 Keys(database, keyring),

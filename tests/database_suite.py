@@ -401,6 +401,40 @@ class DatabaseSuite:
             database.migrate(TEST_TABLES)
         assert names(database) == ["kept"]
 
+    # Snapshots, and rows that are brought along
+
+    def test_a_snapshot_is_of_one_moment_whatever_is_written_meanwhile(self, database):
+        for name in "abc":
+            add(database, name)
+        with database.snapshot() as snapshot:
+            rows = snapshot.rows("SELECT id, name FROM things ORDER BY id")
+            first = next(rows)
+            database.write(lambda tx: tx.query("DELETE FROM things WHERE name = 'b'"))
+            add(database, "d")
+            assert [first["name"], *(row["name"] for row in rows)] == ["a", "b", "c"]
+            assert [row["n"] for row in snapshot.rows("SELECT COUNT(*) AS n FROM things")] == [3]
+        assert names(database) == ["a", "c", "d"]
+
+    def test_a_snapshot_yields_more_rows_than_are_fetched_at_once_and_every_kind_of_value(self, database):
+        wanted = "SELECT id, name, number, ratio, data, owner FROM things WHERE owner = :owner ORDER BY id"
+        database.write(lambda tx: [tx.query(ADD, name=f"{n:04}", owner="me") for n in range(1001)])
+        database.write(
+            lambda tx: tx.query("UPDATE things SET data = :data, ratio = 0.5 WHERE id = 1", data=b"\x00\xff")
+        )
+        with database.snapshot() as snapshot:
+            rows = list(snapshot.rows(wanted, owner="me"))
+        assert len(rows) == 1001
+        assert bytes(rows[0].pop("data")) == b"\x00\xff"
+        assert rows[0] == {"id": 1, "name": "0000", "number": None, "ratio": 0.5, "owner": "me"}
+
+    def test_a_snapshot_knows_the_last_id_ever_given_out(self, database):
+        with database.snapshot() as snapshot:
+            assert snapshot.last_id("things") == 0
+        last = [add(database, name) for name in "abc"][-1]
+        database.write(lambda tx: tx.query("DELETE FROM things"))
+        with database.snapshot() as snapshot:
+            assert snapshot.last_id("things") == last
+
     def test_a_database_that_is_whole_has_no_faults(self, database):
         add(database, "a")
         assert database.faults() == []

@@ -40,6 +40,8 @@ VARIABLE = (
     (re.compile(r"gl(?:pat|cbt)-[\w.-]+"), "<token>"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "<address>"),
     (re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z)?"), "<date>"),
+    (re.compile(r"\b\d{8}T\d{6}\.\d{3}Z"), "<time>"),
+    (re.compile(r"\b[0-9a-f]{8}(?=  <date>)"), "<check>"),
     (re.compile(r"(?:[0-9A-F]{2}:){19,}[0-9A-F]{2}"), "<fingerprint>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<sha256>"),
     (re.compile(r"\(check [0-9a-f]{8}\)"), "(check <check>)"),

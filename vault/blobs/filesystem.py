@@ -71,6 +71,22 @@ class FilesystemBlobs:
         except OSError as error:
             raise _failure("read a blob", error) from error
 
+    def file_of(self, blob_id: str) -> Path:
+        """Return the file that an object is, or would be."""
+        return Path(self._path(checked_id(blob_id)))
+
+    def take_from(self, file: Path, blob_id: str) -> bool:
+        """Have the object in another folder's file as well, as a second name of that; say whether that went.
+
+        It needs the same disk, and saves copying: objects never change. What damages the file damages both.
+        """
+        try:
+            os.link(file, self.file_of(blob_id))
+        except OSError:
+            return False
+        _sync_folder(self.file_of(blob_id).parent)
+        return True
+
     def size(self, blob_id: str) -> int:
         """Ask the file system."""
         try:

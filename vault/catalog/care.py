@@ -19,6 +19,7 @@ MARK_DAMAGE = """INSERT INTO damage (kind, subject, problem, found_at) VALUES (:
     ON CONFLICT (kind, subject) DO UPDATE SET problem = excluded.problem"""
 UNMARK_DAMAGE = "DELETE FROM damage WHERE kind = :kind AND subject = :subject"
 
+ANY_STORED_BLOB = "SELECT id FROM blobs WHERE sealed IS NULL LIMIT 1"
 ORPHANS = "SELECT blob_id, found_at FROM orphans"
 NOTE_ORPHAN = """INSERT INTO orphans (blob_id, found_at) VALUES (:id, :now) ON CONFLICT (blob_id) DO NOTHING"""
 FORGET_ORPHAN = "DELETE FROM orphans WHERE blob_id = :id"

@@ -15,8 +15,9 @@ from vault.catalog.schema import MIGRATIONS
 from vault.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
 
     from vault.catalog.schema import Migration
 
@@ -53,6 +54,16 @@ class Transaction(Protocol):
         """Say that this work makes room: on a full disk an engine may use what it keeps back for such works."""
 
 
+class Snapshot(Protocol):
+    """The catalog as it was at one moment, whatever is written meanwhile; of no use after its block."""
+
+    def rows(self, sql: str, /, **params: Scalar) -> Iterator[Row]:
+        """Run one reading statement and yield its rows, few in memory at a time. One statement at a time."""
+
+    def last_id(self, table: str) -> int:
+        """Return the highest id that `table` (with an `{ID}`) ever gave out, 0 when it gave out none."""
+
+
 class Database(Protocol):
     """A catalog engine. Safe to use from any thread, but never from inside a work: that raises `RuntimeError`."""
 
@@ -81,6 +92,9 @@ class Database(Protocol):
         For an event loop: `await asyncio.wrap_future(database.submit(work))` needs no thread of its own. A future
         cancelled before its work began is never run; afterwards it cannot be cancelled.
         """
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Read many rows as they are at one moment, while others write."""
 
     def faults(self) -> list[str]:
         """Read all that is stored and return a line for each thing that is damaged in the engine's own structures.

@@ -10,13 +10,22 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from random import random
 from typing import TYPE_CHECKING, TypeVar
 
+import psycopg
+
 from vault import clock
 from vault.catalog.postgres_connections import Connections
-from vault.catalog.postgres_statements import Interrupted, Taken, engine_errors_translated, run, worded
+from vault.catalog.postgres_statements import (
+    Interrupted,
+    PostgresSnapshot,
+    Taken,
+    engine_errors_translated,
+    run,
+    worded,
+)
 from vault.catalog.postgres_works import FORGET, TABLE, attempt
 from vault.catalog.schema import MIGRATIONS
 from vault.errors import Conflict, Unavailable
@@ -80,6 +89,23 @@ class PostgresDatabase:
             return self._queue.submit(self._write, work)
         except RuntimeError:
             raise Unavailable("the catalog is closed") from None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[PostgresSnapshot]:
+        """Read in one transaction at REPEATABLE READ, on a connection of the pool's."""
+        self._refuse()
+        with self._connections.one() as connection:
+            with engine_errors_translated(connection):
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                # Whoever makes something of the rows takes his time between them.
+                connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                connection.execute("SET LOCAL statement_timeout = 0")
+                connection.execute("SELECT 1")  # the moment is that of the first statement
+            try:
+                yield PostgresSnapshot(connection)
+            finally:
+                with suppress(psycopg.Error):
+                    connection.execute("ROLLBACK")
 
     def faults(self) -> list[str]:
         """Return nothing: PostgreSQL looks itself over with `pg_amcheck`, and tells of bad pages when they are read."""

@@ -180,7 +180,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         "0008_pepper",
         # One row where a key service keeps the keys, none where a keyring has the pepper.
-        ("CREATE TABLE peppers (kek_id TEXT NOT NULL REFERENCES master_keys(id), wrapped {BLOB} NOT NULL)",),
+        ("CREATE TABLE peppers (kek_id TEXT PRIMARY KEY REFERENCES master_keys(id), wrapped {BLOB} NOT NULL)",),
     ),
     Migration(
         "0009_audit",

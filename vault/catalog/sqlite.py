@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import deque
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -17,12 +17,12 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from vault.catalog.schema import MIGRATIONS
-from vault.catalog.sqlite_statements import engine_errors_translated, lacks_room, run
+from vault.catalog.sqlite_statements import SqliteSnapshot, engine_errors_translated, lacks_room, run
 from vault.catalog.sqlite_writer import GroupWriter, exclusive
 from vault.errors import Conflict, Damaged, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -127,22 +127,19 @@ class SqliteDatabase:
         with engine_errors_translated(), closing(self._connect(_WRITER)) as database:
             database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def backup_to(self, copy: Path) -> None:
-        """Write the catalog as it is at this moment into the new file `copy`, durably, while others go on.
-
-        Raises `FileExistsError` when there is a file, `StorageFull` or `Unavailable` when it cannot be written.
-        """
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteSnapshot]:
+        """Read in one transaction on a connection of its own: the log keeps what is older than it for so long."""
         self._refuse_when_closed()
-        with copy.open("xb") as made:
-            os.fchmod(made.fileno(), 0o600)
+        with engine_errors_translated():
+            connection = self._connect(_READER).conn
         try:
-            with engine_errors_translated(), closing(self._connect(())) as database:
-                database.conn.execute("VACUUM INTO :copy", {"copy": str(copy)})
-            _sync(copy)
-            _sync(copy.parent)
-        except BaseException:
-            copy.unlink(missing_ok=True)
-            raise
+            with engine_errors_translated():
+                connection.execute("BEGIN")
+                connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()  # the moment is that of a read
+            yield SqliteSnapshot(connection)
+        finally:
+            connection.close()
 
     def faults(self) -> list[str]:
         """Have SQLite compare pages, indexes and what rows refer to."""

@@ -48,6 +48,26 @@ def run(connection: sqlite3.Connection, sql: str, params: Mapping[str, Scalar]) 
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
+class SqliteSnapshot:
+    """The `Snapshot` of a connection in a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, /, **params: Scalar) -> Iterator[Row]:
+        """Step through the rows."""
+        with engine_errors_translated():
+            cursor = self._connection.execute(sql, checked(params))
+            names = [column[0] for column in cursor.description]
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
+
+    def last_id(self, table: str) -> int:
+        """Look where AUTOINCREMENT keeps it."""
+        rows = run(self._connection, "SELECT seq FROM sqlite_sequence WHERE name = :name", {"name": table})
+        return int(rows[0]["seq"]) if rows else 0
+
+
 @contextmanager
 def engine_errors_translated() -> Iterator[None]:
     """Turn what the engine raises inside the block into the vault's errors, where there is one for it."""

@@ -34,6 +34,10 @@ class Table:
         """Return what reads the first rows in the order of the key."""
         return f"SELECT * FROM {self.name} ORDER BY {self._key()} LIMIT :most"  # noqa: S608
 
+    def all_rows(self) -> str:
+        """Return what reads all rows in the order of the key."""
+        return f"SELECT * FROM {self.name} ORDER BY {self._key()}"  # noqa: S608
+
     def next_rows(self) -> str:
         """Return what reads those behind the row whose key is given as `:after_COLUMN`."""
         after = ", ".join(f":after_{column}" for column in self.key)

@@ -10,6 +10,7 @@ from vault.catalog import blobs as blobs_sql
 from vault.catalog import care as sql
 from vault.catalog import master_keys as keys_sql
 from vault.maintenance.findings import Finding, Looked, Weight
+from vault.maintenance.orphans import OLD_SECONDS, orphans_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from vault.crypto.keysource import MasterKeyring
     from vault.maintenance.verifying import Scope
 
-DAY = 24 * 3600.0
 ROWS_AT_ONCE = 500
 TOLD = ("name", "checksum", "created_at", "expires_at")
 
@@ -117,20 +117,9 @@ class Objects:
 
     def look(self, scope: Scope) -> Iterator[Looked]:
         """Go through the store."""
-        orphans = set(orphans_of(self._db, self._blobs, DAY))
+        orphans = set(orphans_of(self._db, self._blobs, OLD_SECONDS))
         for blob_id in self._blobs.ids():
             problem = "it has been in the store for more than a day, and no row names it: it will be removed"
             found = Finding(Weight.NOTICE, f"object {blob_id}", problem, object=blob_id)
             if blob_id in orphans or scope.draws():
                 yield Looked(blob_id, 0, (found,) if blob_id in orphans else ())
-
-
-def orphans_of(database: Database, blobs: BlobStore, seconds: float) -> list[str]:
-    """Return the objects that have been in the store for so long and that no row names, nor a note of its removal.
-
-    Listed before the rows are read: an object is there before its row is.
-    """
-    listed = list(blobs.ids(older_than=seconds))
-    known = {row["id"] for row in database.query(blobs_sql.STORED_BLOB_IDS)}
-    known |= {row["blob_id"] for row in database.query(blobs_sql.ANY_REMOVAL_IDS)}
-    return [blob_id for blob_id in listed if blob_id not in known]

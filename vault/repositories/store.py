@@ -50,7 +50,7 @@ class Store:
     def folder(self, project_id: int) -> Path | None:
         """Return where the project's repository lies, None while it has none."""
         rows = self._db.query(sql.REPOSITORY, project=project_id)
-        return self._path(rows[0]["folder"]) if rows else None
+        return self.path(rows[0]["folder"]) if rows else None
 
     def empty(self, project_id: int) -> bool:
         """Say whether the project has no branch yet, as `settle` was told last."""
@@ -80,7 +80,7 @@ class Store:
     def folders(self) -> Iterator[tuple[int, Path]]:
         """Yield every project that has a repository, and where that lies."""
         for row in self._db.query(sql.REPOSITORIES):
-            yield row["project_id"], self._path(row["folder"])
+            yield row["project_id"], self.path(row["folder"])
 
     def on_disk(self) -> Iterator[Path]:
         """Yield where repositories lie on the disk, entered into the catalog or not."""
@@ -95,10 +95,10 @@ class Store:
         if found is not None:
             return found
         name = secrets.token_hex(16)
-        made = self._path(name)
+        made = self.path(name)
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _make(made, project.default_branch)
+            make(made, project.default_branch)
         except OSError as error:
             shutil.rmtree(made, ignore_errors=True)
             raise disk_failure(error) from error
@@ -114,7 +114,7 @@ class Store:
             raise NotFound("Project") from None
         if kept != name:
             shutil.rmtree(made, ignore_errors=True)
-        return self._path(kept)
+        return self.path(kept)
 
     def use(self, folder: Path, work: Callable[[OpenRepository], T]) -> T:
         """Return `work(opened)`, done a second time with a fresh look at the disk when the first one failed.
@@ -164,17 +164,18 @@ class Store:
         """Remove the folders of deleted projects and return how many there were."""
         noted = [row["folder"] for row in self._db.query(sql.REMOVALS, now=clock.now(), limit=limit)]
         for name in noted:
-            shutil.rmtree(self._path(name), ignore_errors=True)
-            if not self._path(name).exists():
+            shutil.rmtree(self.path(name), ignore_errors=True)
+            if not self.path(name).exists():
                 self._db.write(lambda tx, name=name: tx.query(sql.REMOVED, folder=name))  # type: ignore[misc]
         return len(noted)
 
     def noted_for_removal(self) -> Iterator[Path]:
         """Yield where the repositories of deleted projects lie whose folders are still to be removed."""
         for row in self._db.query(sql.ANY_REMOVALS):
-            yield self._path(row["folder"])
+            yield self.path(row["folder"])
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """Return where the repository of that name lies, or would."""
         return self._root / name[:2] / f"{name}.git"
 
 
@@ -193,7 +194,7 @@ def _configure() -> None:
         pygit2.settings.search_path[level] = ""
 
 
-def _make(folder: Path, default_branch: str) -> None:
+def make(folder: Path, default_branch: str) -> None:
     """Make an empty bare repository that is whole on the disk when this returns."""
     for inside in ("objects/info", "objects/pack", "refs/heads", "refs/tags", OWN):
         (folder / inside).mkdir(mode=0o700, parents=True)

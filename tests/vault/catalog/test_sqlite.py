@@ -110,27 +110,6 @@ class TestFile:
         with pytest.raises(Conflict, match="test_tables is unknown here"):
             database.migrate(MIGRATIONS)
 
-    def test_a_backup_is_the_catalog_of_that_moment(self, database, tmp_path):
-        add(database, "a")
-        copy = tmp_path / "copy's.db"
-        database.backup_to(copy)
-        add(database, "b")
-        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-        with closing(SqliteDatabase(copy)) as restored:
-            restored.migrate(TEST_TABLES)
-            assert names(restored) == ["a"]
-
-    def test_a_backup_never_replaces_a_file(self, database, tmp_path):
-        (tmp_path / "mine").write_text("precious")
-        with pytest.raises(FileExistsError):
-            database.backup_to(tmp_path / "mine")
-        assert (tmp_path / "mine").read_text() == "precious"
-
-    def test_a_backup_that_fails_leaves_no_file(self, tmp_path):
-        with closing(SqliteDatabase(tmp_path / "absent.db")) as database, pytest.raises(Unavailable):
-            database.backup_to(tmp_path / "copy.db")
-        assert list(tmp_path.iterdir()) == []
-
 
 class TestGroupCommit:
     """Works that wait share a commit."""
