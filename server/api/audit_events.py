@@ -61,7 +61,8 @@ def _own_until(request: web.Request, role: Role, above: Role) -> int | None:
     return None if role >= above else principal(request).user.id
 
 
-async def _of_project(request: web.Request) -> Wanted:
+async def wanted_of_project(request: web.Request) -> Wanted:
+    """Return which of a project's events the caller may see: developers their own, maintainers all."""
     found = await project(request, Role.DEVELOPER)
     role = await request.app[OFFLOAD].read(request.app[SERVICES].access.role, principal(request), found)
     author = _own_until(request, role, Role.MAINTAINER)
@@ -77,7 +78,7 @@ async def _of_group(request: web.Request) -> Wanted:
 
 async def of_project(request: web.Request) -> web.Response:
     """List a project's events, newest first; developers see their own."""
-    return await _list(request, await _of_project(request))
+    return await _list(request, await wanted_of_project(request))
 
 
 async def of_group(request: web.Request) -> web.Response:
@@ -98,7 +99,7 @@ async def everywhere(request: web.Request) -> web.Response:
 
 async def one_of_project(request: web.Request) -> web.Response:
     """Tell of one event of a project."""
-    return await _show(request, await _of_project(request))
+    return await _show(request, await wanted_of_project(request))
 
 
 async def one_of_group(request: web.Request) -> web.Response:
@@ -123,7 +124,7 @@ async def _list(request: web.Request, wanted: Wanted) -> web.Response:
         listing = audit.catalog.page(wanted, page)
         return [present(event) for event in listing.rows], listing.total
 
-    await _catch_up(request)
+    await catch_up(request)
     rows, total = await request.app[OFFLOAD].call(work)
     return paging.answer(request, page, total, rows)
 
@@ -134,7 +135,7 @@ async def _show(request: web.Request, wanted: Wanted) -> web.Response:
         if not request.match_info["audit_event_id"].isdigit():
             raise BadRequest("audit_event_id is invalid")
         raise NotFound("Audit Event")
-    await _catch_up(request)
+    await catch_up(request)
     event = await request.app[OFFLOAD].read(request.app[SERVICES].audit.catalog.event, number)
     of_others = wanted.author is not None and event.author_id != wanted.author
     elsewhere = wanted.entity is not None and (event.entity_type, event.entity_id) != wanted.entity
@@ -143,7 +144,7 @@ async def _show(request: web.Request, wanted: Wanted) -> web.Response:
     return json_answer(present(event))
 
 
-async def _catch_up(request: web.Request) -> None:
+async def catch_up(request: web.Request) -> None:
     """Tell the catalog of this process's lines of the last second, so that who did something finds it."""
     try:
         await request.app[OFFLOAD].call(request.app[SERVICES].audit.sync)

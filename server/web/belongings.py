@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from server.access import Endpoint, project
 from server.api import artifacts as artifacts_api
 from server.api import uploads as uploads_api
+from server.api.audit_events import catch_up, wanted_of_project
 from server.api.jobs import job_id, readable
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
 from server.web.files import PROJECT
@@ -83,6 +84,15 @@ async def uploads(request: web.Request) -> web.Response:
     return render(request, "uploads.html", project=found, uploads=rows, total=listing.total, tab="uploads")
 
 
+async def activity(request: web.Request) -> web.Response:
+    """Show who did what in the project, newest first; developers see what they did themselves."""
+    found, wanted = await project(request, Role.DEVELOPER), await wanted_of_project(request)
+    await catch_up(request)
+    page = Page(1, SHOWN)
+    listing = await request.app[OFFLOAD].call(request.app[SERVICES].audit.catalog.page, wanted, page)
+    return render(request, "activity.html", project=found, events=listing.rows, total=listing.total, tab="activity")
+
+
 async def elsewhere(_: web.Request) -> web.Response:
     """Say that there is no such page, as a page."""
     raise NotFound
@@ -100,5 +110,6 @@ ENDPOINTS = (
     Endpoint(
         "GET", f"{PROJECT}/uploads/{{upload_id:[0-9]+}}", uploads_api.by_id, action="upload.download", secret=True
     ),
+    Endpoint("GET", f"{PROJECT}/activity", activity, action="audit_event.list"),
     Endpoint("GET", "/-/projects{rest:.*}", elsewhere, action="web.elsewhere"),
 )

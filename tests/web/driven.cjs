@@ -39,7 +39,7 @@ async function lookAtAll(browser) {
     await examined(page, `${name} /`);
     await page.goto(home);
     const files = await page.$$eval("tbody a", (all) => all.map((each) => each.href));
-    for (const place of [...files, `${home}/findings`, `${home}/jobs`, `${home}/uploads`, `${base}/-/projects/999999`]) {
+    for (const place of [...files, `${home}/findings`, `${home}/jobs`, `${home}/uploads`, `${home}/activity`, `${base}/-/projects/999999`]) {
       await page.goto(place);
       await examined(page, `${name} ${place.slice(base.length)}`);
     }

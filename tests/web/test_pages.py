@@ -90,6 +90,17 @@ class TestFiles:
         assert "Expires in" in right.said
 
 
+class TestActivity:
+    def test_shows_who_did_what(self, vault: RunningVault, project: dict[str, Any], browser: Browser) -> None:
+        vault.root.upload(project["id"], "a.cer", b"x")
+
+        page = browser.get(f"/-/projects/{project['id']}/activity")
+
+        assert page.status == 200
+        assert "Administrator" in page.said
+        assert "secure file" in page.said
+
+
 class TestSessions:
     def test_begin_with_a_good_token_alone(self, vault: RunningVault) -> None:
         browser = Browser(vault.url)
