@@ -88,7 +88,7 @@ class S3:
             "blobs_region": "us-east-1",
             "blobs_access_key": self.access_key,
             "blobs_secret_key": self.secret_key,
-            "blobs_allow_http": "yes",
+            "blobs_allow_http": True,
         }
 
     def uploads(self) -> list[str]:
