@@ -111,11 +111,10 @@ def site(services: Services, options: argparse.Namespace) -> Site:
 def oldest_and_newest(made: Site) -> tuple[str, str]:
     """Return two files of the tip: the one whose last commit lies most commits back, and one of the latest commits."""
     there = set(made.git("ls-tree", "-r", "--name-only", "HEAD").splitlines())
-    seen: set[str] = set()
     newest = oldest = ""
     for line in made.git("log", "--format=", "--name-only", "--no-renames", "HEAD").splitlines():
-        if line in there - seen:
-            seen.add(line)
+        if line in there:
+            there.remove(line)
             newest, oldest = newest or line, line
     return oldest, newest
 

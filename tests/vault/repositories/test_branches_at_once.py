@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,20 @@ class TestWriters:
         assert {each.commit_id for each in written} < set(commits(site))
         assert len(commits(site)) == 41
         assert len(site.git("ls-tree", "-r", "--name-only", "main").splitlines()) == 41
+        site.git("fsck", "--strict")
+
+    def test_whose_queues_do_not_reach_each_other_all_land_too(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on machines that do not see each other's locks: the queue is for order, git's own lock for safety."""
+        site.write("first")
+        monkeypatch.setattr(committing, "branch_queue", lambda folder, branch: nullcontext())
+
+        with ThreadPoolExecutor(6) as pool:
+            written = list(pool.map(lambda number: site.write(f"d{number % 3}/{number}"), range(30)))
+
+        assert {each.commit_id for each in written} < set(commits(site))
+        assert len(commits(site)) == 31
         site.git("fsck", "--strict")
 
     def test_of_one_new_file_one_wins_and_the_others_hear_why(self, site: Site) -> None:
