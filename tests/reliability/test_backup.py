@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.runner import Outcome, command, environment, start
+from tests.cli.runner import Outcome, command, environment
 from tests.harness import ROOT_TOKEN
 from tests.reliability.everything import Everything, Kept
 from tests.reliability.processes import Server
@@ -38,6 +38,14 @@ def kept(server: Server) -> Kept:
     return Kept(server.root)
 
 
+def start(*argv: str | Path, cwd: Path) -> Outcome:
+    """Run a command to its end, which may take long beside a load."""
+    done = subprocess.run(
+        command(*argv), check=False, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
 def backup(server: Server, target: Path, *argv: str) -> Outcome:
     return start("backup", "--data", server.data, target, *argv, cwd=target.parent)
 
@@ -46,7 +54,7 @@ def restore(source: Path, data: Path, keyring: Path | None) -> Outcome:
     if keyring is not None:
         (data / "keys").mkdir(0o700, parents=True)
         shutil.copy2(keyring, data / "keys" / "keyring.json")
-    return start("restore", "--data", data, source, cwd=source.parent, env={})
+    return start("restore", "--data", data, source, cwd=source.parent)
 
 
 def keyring(server: Server) -> Path:

@@ -7,6 +7,7 @@ A file is under `ab/` only when it is whole and on the disk; a kill at any point
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import secrets
@@ -37,6 +38,7 @@ class FilesystemBlobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
+        self._each_durable = True
         with _reported("prepare the blob folder"):
             _make_durable_folder(self._folder)
             present = {entry.name for entry in self._folder.iterdir()}
@@ -52,7 +54,7 @@ class FilesystemBlobs:
         try:
             draft.begin()
             yield draft
-            draft.publish()
+            draft.publish(durable=self._each_durable)
         except BaseException:
             draft.discard()
             raise
@@ -70,6 +72,20 @@ class FilesystemBlobs:
             raise self._missing(blob_id) from None
         except OSError as error:
             raise _failure("read a blob", error) from error
+
+    @contextmanager
+    def durable_together(self) -> Iterator[None]:
+        """Have what is written inside the block be durable only at its end, all at once: several times as quick.
+
+        For filling a store that is of no use before it is full.
+        """
+        self._each_durable = False
+        try:
+            yield
+        finally:
+            self._each_durable = True
+        with _reported("make the blobs durable"):
+            _sync_disk(self._folder)
 
     def file_of(self, blob_id: str) -> Path:
         """Return the file that an object is, or would be."""
@@ -180,13 +196,15 @@ class _Draft:
             while done < len(rest):
                 done += os.write(fd, rest[done:])
 
-    def publish(self) -> None:
-        """Make the bytes durable, then the name, in this order."""
+    def publish(self, *, durable: bool) -> None:
+        """Make the bytes durable, then the name, in this order; without `durable` that is done for many at once."""
         with _reported("make a blob durable"):
-            os.fsync(self._open_fd())
+            if durable:
+                os.fsync(self._open_fd())
             self._close()
             self._lies_at = self._unfinished.rename(self._final)
-            _sync_folder(self._final.parent)
+            if durable:
+                _sync_folder(self._final.parent)
 
     def discard(self) -> None:
         """Remove the file wherever it lies by now: one whose name may not last is not stored."""
@@ -239,6 +257,20 @@ def _sync_folder(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync_disk(folder: Path) -> None:
+    """Make all durable that was written to the disk of a folder, and raise what it refused (Linux 5.8 and newer)."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if syncfs(fd):
+            raise OSError(ctypes.get_errno(), "the disk refused to write")
     finally:
         os.close(fd)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -89,7 +89,10 @@ def restore(snapshot: Snapshot, into: Into, observer: Observer) -> list[str]:
     into.database.migrate(schema)
     if keys.instance_of(into.database) is not None or next(into.blobs.ids(), None) is not None:
         raise Conflict("there is a vault in that catalog or store already: name empty ones")
-    problems = list(_put_objects(snapshot, into.blobs, observer))
+    # Only a store of files has it, and nothing counts before all is there.
+    together = getattr(into.blobs, "durable_together", nullcontext)
+    with together():
+        problems = list(_put_objects(snapshot, into.blobs, observer))
     problems += _put_repositories(snapshot, sums, into.repositories, observer)
     problems += _put_audit(snapshot, sums, into.audit)
     observer.begin("catalog", 1)

@@ -10,6 +10,7 @@ from textwrap import dedent
 import pytest
 
 from tests.blobstore_suite import BlobStoreSuite, content, new_id, put
+from vault.blobs import filesystem
 from vault.blobs.filesystem import FilesystemBlobs
 from vault.errors import BlobMissing, Conflict, StorageFull, Unavailable
 
@@ -245,3 +246,33 @@ def run_python(script, folder):
     )
     command = [sys.executable, "-c", header + dedent(script), str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+class TestDurableTogether:
+    """Many objects made durable at once."""
+
+    def test_they_are_synced_with_the_disk_when_the_block_has_ended(self, store, folder, monkeypatch):
+        calls = []
+        monkeypatch.setattr(os, "fsync", lambda fd: calls.append("one"))
+        monkeypatch.setattr(filesystem, "_sync_disk", calls.append)
+        with store.durable_together():
+            ids = [put(store, b"x" * 1000) for _ in range(20)]
+            assert calls == []
+        assert calls == [folder]
+        assert {content(store, blob_id) for blob_id in ids} == {b"x" * 1000}
+
+        put(store, b"alone")
+        assert calls == [folder, "one", "one"]
+
+    def test_the_disk_is_one_that_can_be_synced(self, store):
+        with store.durable_together():
+            blob_id = put(store, b"x")
+        assert content(store, blob_id) == b"x"
+
+    def test_a_disk_that_refuses_is_told_at_the_end(self, store, monkeypatch):
+        def refuse(folder):
+            raise OSError(errno.EIO, "bad disk")
+
+        monkeypatch.setattr(filesystem, "_sync_disk", refuse)
+        with pytest.raises(Unavailable), store.durable_together():
+            put(store, b"x")
