@@ -147,4 +147,4 @@ class TestExpiry:
 
 
 def blobs(ci: Ci) -> set[str]:
-    return {path.name for path in (ci.vault.settings.data / "blobs").rglob("*") if path.is_file()}
+    return set(ci.vault.services.blobs.ids())

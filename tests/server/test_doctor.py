@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.engines import files
 from tests.server.support import files_of, sample
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class TestItsPlace:
         """As for any other id that is none."""
         assert vault.root.delete(f"{files_of(project)}/health").status == 404
 
+    @files
     def test_nothing_of_a_file_is_opened_for_it(self, vault: RunningVault, project: dict[str, Any]) -> None:
         """What was read at upload is enough: the stored bytes may even be gone."""
         made = vault.root.upload(project["id"], "a.cer", sample("sample.cer") + bytes(70_000)).json

@@ -11,6 +11,7 @@ import pytest
 from server import readiness
 from server.offload import Offload
 from server.readiness import Readiness, full_disk
+from tests.engines import files
 from tests.harness import RunningVault
 from tests.parsers.broken_python import no_interpreter
 from vault.errors import Unavailable
@@ -55,6 +56,7 @@ class TestServer:
         place.with_suffix(".away").rename(place)
         assert failed(own) == {}
 
+    @files
     def test_names_a_store_that_is_not_mounted(self, own: RunningVault) -> None:
         blobs = own.settings.data / "blobs"
         blobs.rename(blobs.with_name("away"))

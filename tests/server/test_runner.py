@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.engines import files
 from tests.harness import ROOT_TOKEN, Client, RunningVault
 from tests.server.ci import ZIP, Ci
 from tests.server.support import MIB, MULTIPART, exchange, multipart, part, request
@@ -257,6 +258,7 @@ class TestRefusals:
             assert caller.post(f"/jobs/{job}/artifacts/authorize").status == 403
 
 
+@files
 class TestStorage:
     def test_that_does_not_answer_is_503_which_a_runner_tries_again(self, tmp_path: Path) -> None:
         with RunningVault(tmp_path / "data") as vault:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.engines import files
 from tests.harness import ROOT_TOKEN
 from tests.server.support import MIB
 
@@ -24,17 +25,22 @@ CONTENT = os.urandom(LARGE)
 
 def keep(vault: RunningVault, content: bytes) -> tuple[str, Path]:
     """Upload the content and return its path and the file it lies in."""
-    project = vault.project()
     before = set((vault.settings.data / "blobs").rglob("*"))
-    made = vault.root.post(f"/projects/{project['id']}/uploads", files={"file": ("a.bin", content)})
+    path = upload(vault, content)
     (blob,) = set((vault.settings.data / "blobs").rglob("*")) - before
-    return f"/projects/{project['id']}/uploads/{made.json['id']}", blob
+    return path, blob
+
+
+def upload(vault: RunningVault, content: bytes) -> str:
+    project = vault.project()
+    made = vault.root.post(f"/projects/{project['id']}/uploads", files={"file": ("a.bin", content)})
+    return f"/projects/{project['id']}/uploads/{made.json['id']}"
 
 
 @pytest.fixture(scope="module")
 def large(vault: RunningVault) -> str:
     """The path of a file that is not opened whole before it is sent."""
-    return keep(vault, CONTENT)[0]
+    return upload(vault, CONTENT)
 
 
 class TestLargeFiles:
@@ -83,6 +89,7 @@ class TestLargeFiles:
         assert vault.root.get(large).status == 200
 
 
+@files
 class TestKnowledgeWithoutOpening:
     """HEAD and 304 need the catalog only: what has to be known about a file is in its row."""
 
@@ -97,6 +104,7 @@ class TestKnowledgeWithoutOpening:
         assert vault.root.get(path, headers={"If-None-Match": head.headers["ETag"]}).status == 304
 
 
+@files
 class TestDamage:
     @pytest.mark.parametrize(
         ("size", "at"),
