@@ -10,7 +10,6 @@ of an hour is more than a tenth above that of the first, or when an answer was 5
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import re
 import statistics
@@ -21,11 +20,14 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.load import tree
 from benchmarks.soak_load import Client
 from benchmarks.soak_plot import drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN = "glpat-token-of-the-soak"
 EVERY_SECONDS = 5.0
@@ -72,8 +74,13 @@ def started(data: Path, workers: int) -> tuple[subprocess.Popen[bytes], int]:
     raise SystemExit(f"the server did not start: {log.read_text()}")
 
 
-def soak(seconds: float, workers: int, per_second: float, warm_up: float) -> tuple[list[Sample], Counter[str]]:
-    """Run the load and return the samples and how often each status came to each kind of request."""
+def soak(
+    seconds: float, workers: int, per_second: float, warm_up: float, note: Callable[[Sample], None]
+) -> tuple[list[Sample], Counter[str]]:
+    """Run the load and return the samples and how often each status came to each kind of request.
+
+    Each sample is told to `note` as it is taken: a run that is cut short has not been for nothing.
+    """
     stop = threading.Event()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         process, port = started(Path(folder) / "data", workers)
@@ -87,6 +94,7 @@ def soak(seconds: float, workers: int, per_second: float, warm_up: float) -> tup
             for client in clients:
                 client.pause = pause / (WARMER if time.monotonic() - begun < warm_up else 1)
             samples.append(look(process.pid, begun, sum(client.counts.total() for client in clients)))
+            note(samples[-1])
         stop.set()
         for client in clients:
             client.join(60)
@@ -113,14 +121,9 @@ def verdict(samples: list[Sample], counts: Counter[str], warm_up: float) -> bool
     return flat and not failures
 
 
-def written(samples: list[Sample], path: Path) -> None:
-    """Write the samples as CSV."""
-    with path.open("w", newline="") as stream:
-        out = csv.writer(stream)
-        out.writerow(Sample._fields)
-        out.writerows(
-            (f"{s.seconds:.0f}", s.processes, f"{s.memory_mb:.1f}", s.descriptors, s.requests) for s in samples
-        )
+def line(sample: Sample) -> str:
+    """Return a sample as a line of CSV."""
+    return ",".join(f"{value:.1f}" if isinstance(value, float) else str(value) for value in sample)
 
 
 def main() -> int:
@@ -133,9 +136,15 @@ def main() -> int:
     options.add_argument("--csv", type=Path)
     options.add_argument("--plot", type=Path)
     chosen = options.parse_args()
-    samples, counts = soak(chosen.seconds, chosen.workers, chosen.per_second, chosen.warm_up)
-    if chosen.csv:
-        written(samples, chosen.csv)
+    with (chosen.csv or Path(os.devnull)).open("w", buffering=1) as table:
+        print(",".join(Sample._fields), file=table)
+        samples, counts = soak(
+            chosen.seconds,
+            chosen.workers,
+            chosen.per_second,
+            chosen.warm_up,
+            lambda sample: print(line(sample), file=table),
+        )
     if chosen.plot:
         chosen.plot.write_text(
             drawn([s.seconds for s in samples], [s.memory_mb for s in samples], [float(s.descriptors) for s in samples])
