@@ -10,8 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("vault", "parsers", "server", "cli", "sample_certs")
-EXTRAS = {"obstore", "psycopg", "psycopg_pool", "boto3", "botocore", "hvac"}
-OPTIONAL = {"twofish", "_typeshed"}  # no compiler, no UBER keystores; for the type checker alone
+EXTRAS = {"obstore", "psycopg", "psycopg_pool", "boto3", "botocore", "hvac", "requests"}
+# No compiler, no UBER keystores; the others are for the type checker alone.
+OPTIONAL = {"twofish", "_typeshed", "mypy_boto3_kms"}
 
 
 def locked(lock: str) -> set[str]:
