@@ -47,6 +47,7 @@ class Scene:
         yield from self._of_uploads()
         yield from self._of_repository()
         yield from self._of_jobs()
+        yield from self._of_the_audit_log()
         yield Right("DELETE", self.own)
         yield Right("DELETE", f"/groups/{self.group}")
 
@@ -92,6 +93,12 @@ class Scene:
         yield Right("PUT", one, {"files": FILE})
         yield Right("POST", f"{one}/metadata", {"json": {"password": "p"}})
         yield Right("DELETE", one)
+
+    def _of_the_audit_log(self) -> Iterator[Right]:
+        for place in ("", f"/groups/{self.group}", self.own):
+            yield Right("GET", f"{place}/audit_events")
+            newest = self.root.get(f"{place}/audit_events").json[0]
+            yield Right("GET", f"{place}/audit_events/{newest['id']}")
 
     def _of_uploads(self) -> Iterator[Right]:
         uploads = f"{self.own}/uploads"

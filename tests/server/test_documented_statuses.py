@@ -123,11 +123,14 @@ class Walk:
             tokens = [(services.tokens, name, fail) for name in ("personal", "job")]
             with self.patched(*tokens, (services.pipelines, "of_runner", fail)):
                 self.send(right)
+
+        def full(*_: object, **__: object) -> None:
+            raise StorageFull
+
+        for failing in (fail, full):
+            with self.patched((type(services.audit), "check", failing)):
+                self.send(right)
         if right.method != "GET":
-
-            def full(*_: object, **__: object) -> None:
-                raise StorageFull
-
             files, database = services.repositories, type(services.database)
             git = [(type(files.writing), "land", full), (type(files.serving), "pushing", full)]
             with self.patched((database, "write", full), (database, "submit", full), *git):
