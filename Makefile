@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench docs lock clean
+.PHONY: demo test lint audit bench docs lock clean
 .DEFAULT_GOAL := test
 
 # Plain pip from the locked hashes: no compiler, no other tool. `--no-deps`
@@ -35,6 +35,9 @@ lint: $(VENV)/.ready-dev  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: $(VENV)/.ready-dev  ## known holes in the locks, and what is shipped under which licences
+	$(BIN)/python .ci/supply_chain.py
 
 bench: $(VENV)/.ready-dev  ## the vault against two floors, in one run
 	$(BIN)/python -m benchmarks.run --rounds $(or $(ROUNDS),1)

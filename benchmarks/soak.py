@@ -109,7 +109,7 @@ def verdict(samples: list[Sample], counts: Counter[str], warm_up: float) -> bool
         print(f"{kind:30} {count}")
     failures = sum(count for kind, count in counts.items() if kind.rpartition(" ")[2] >= "500")
     samples = [sample for sample in samples if sample.seconds >= warm_up]
-    quarter = len(samples) // 4
+    quarter = max(1, len(samples) // 4)
     flat = True
     for name in ("memory_mb", "descriptors"):
         values = [float(getattr(sample, name)) for sample in samples]
