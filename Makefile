@@ -29,7 +29,7 @@ demo: $(VENV)/.ready  ## start a vault with sample files in it
 	@$(BIN)/python -m sample_certs.demo
 
 test: $(VENV)/.ready-dev  ## the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.ready-dev  ## style and types
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from server.app_keys import OFFLOAD, REQUEST_ID
 from server.downloads import OCTETS, Plan, plan
 from server.offload import ended
 from vault.contents import WHOLE_LIMIT
+from vault.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,8 +101,10 @@ async def _stream(
         await response.write_eof()
     except ConnectionError:
         log.info("%s: the client went away", request[REQUEST_ID])
+    except Unavailable as error:
+        log.error("%s: broken off while sending: %s", request[REQUEST_ID], error)
+        _break_off(request)
     except Exception as error:
-        auditing.broken_off(request)
         log.exception("%s: broken off while sending: %s", request[REQUEST_ID], type(error).__name__)
         _break_off(request)
     return response
@@ -109,6 +112,7 @@ async def _stream(
 
 def _break_off(request: web.Request) -> None:
     """Reset the connection: a client must not take what it got for the whole."""
+    auditing.broken_off(request)
     if request.transport is not None:
         request.transport.abort()
 

@@ -203,6 +203,8 @@ class AuditLog:
                 self._look()
                 self._ballast.take()
                 self._sweep()
+            except Unavailable as error:
+                log.warning("the audit log's turn is tried again in %s s: %s", TURN_SECONDS, error)
             except Exception:
                 log.exception("the audit log's turn failed; it is tried again in %s s", TURN_SECONDS)
 
