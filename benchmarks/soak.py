@@ -38,26 +38,31 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Sample(NamedTuple):
-    """One look at the server: its processes' memory in MiB, their descriptors, and the requests so far."""
+    """One look at the server: its processes' memory in MiB, how much of it no file is behind, their descriptors, and
+    the requests so far.
+    """
 
     seconds: float
     processes: int
     memory_mb: float
+    anonymous_mb: float
     descriptors: int
     requests: int
 
 
 def look(pid: int, begun: float, requests: int) -> Sample:
     """Return the state of a process and all its descendants."""
-    pages = descriptors = processes = 0
+    pages = of_files = descriptors = processes = 0
     for each in tree(pid):
         try:
-            pages += int(Path(f"/proc/{each}/statm").read_text().split()[1])
+            resident, shared = map(int, Path(f"/proc/{each}/statm").read_text().split()[1:3])
+            pages, of_files = pages + resident, of_files + shared
             descriptors += sum(1 for _ in Path(f"/proc/{each}/fd").iterdir())
         except OSError:
             continue  # a parser's child or a git program that has ended meanwhile
         processes += 1
-    return Sample(time.monotonic() - begun, processes, pages * PAGE / 2**20, descriptors, requests)
+    memory, anonymous = (each * PAGE / 2**20 for each in (pages, pages - of_files))
+    return Sample(time.monotonic() - begun, processes, memory, anonymous, descriptors, requests)
 
 
 def started(data: Path, workers: int) -> tuple[subprocess.Popen[bytes], int]:
@@ -111,7 +116,7 @@ def verdict(samples: list[Sample], counts: Counter[str], warm_up: float) -> bool
     samples = [sample for sample in samples if sample.seconds >= warm_up]
     quarter = max(1, len(samples) // 4)
     flat = True
-    for name in ("memory_mb", "descriptors"):
+    for name in ("memory_mb", "anonymous_mb", "descriptors"):
         values = [float(getattr(sample, name)) for sample in samples]
         early = statistics.median(values[:quarter])
         late = statistics.median(values[3 * quarter :])

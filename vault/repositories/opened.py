@@ -8,6 +8,7 @@ given its id, and blobs that are loose are read here altogether.
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from typing import TYPE_CHECKING
 
@@ -21,20 +22,68 @@ if TYPE_CHECKING:
 
 # `blob`, a blank, decimal digits and a NUL; before them, deflated, may come a table.
 HEAD_LIMIT, HEAD_DEFLATED = 64, 1024
-REMEMBERED = 20_000
+REMEMBERED = 200_000
+"""Objects of all repositories together, of some 100 bytes each."""
+
+
+class Sound:
+    """The objects that were found whole, of all repositories and for all threads; when they are many, none."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
+        self._known: set[bytes] = set()
+
+    def __contains__(self, thing: bytes) -> bool:
+        return thing in self._known
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, thing: bytes) -> None:
+        """Remember an object: the bytes of its repository's name and of its id."""
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known.add(thing)
+
+    def forget(self, repository: bytes) -> None:
+        """Take nothing in a repository for sound any more."""
+        self._known.difference_update([thing for thing in self._known.copy() if thing.startswith(repository)])
 
 
 class OpenRepository:
-    """One thread's hold on one repository. `git` is libgit2's, for what reads no objects.
+    """One thread's hold on one repository and the packs that are in it. `git` is libgit2's, for what reads no objects.
 
-    `sound` holds the objects that were found whole, shared by all who have the repository open.
+    `sound` knows the objects that were found whole.
     """
 
-    def __init__(self, folder: Path, sound: set[pygit2.Oid]) -> None:
+    def __init__(self, folder: Path, sound: Sound) -> None:
         self.folder = folder
-        self.git = pygit2.Repository(str(folder))
+        self.name = folder.name.encode()
         self._objects = str(folder / "objects")
+        self._packs = self._packs_changed()
+        self.git = pygit2.Repository(str(folder))
         self._sound = sound
+
+    @property
+    def is_current(self) -> bool:
+        """Say whether its packs are still those that there are.
+
+        libgit2 finds new packs by itself, but keeps those that were replaced, open and mapped, for as long as it is.
+        """
+        return self._packs == self._packs_changed()
+
+    def let_go(self) -> None:
+        """Close its packs now: it is part of a circle of pygit2's, which may be found much later.
+
+        Whoever still uses it opens them anew.
+        """
+        self.git.free()
+
+    def _packs_changed(self) -> int:
+        try:
+            return os.stat(f"{self._objects}/pack").st_mtime_ns  # noqa: PTH116 - with each request, and twice as quick
+        except OSError:
+            return 0  # whoever reads will be told
 
     def commit(self, oid: pygit2.Oid) -> pygit2.Commit:
         """Return a commit. Raises `KeyError`, `ValueError` for another kind of object, `Damaged`."""
@@ -68,12 +117,11 @@ class OpenRepository:
 
     def check(self, oid: pygit2.Oid) -> None:
         """Refuse a loose object that is not whole. Raises `Damaged`."""
-        if oid in self._sound:
+        thing = self.name + oid.raw
+        if thing in self._sound:
             return
         self._inflated(oid)
-        if len(self._sound) > REMEMBERED:
-            self._sound.clear()
-        self._sound.add(oid)
+        self._sound.add(thing)
 
     def check_all(self, oids: Iterable[pygit2.Oid]) -> None:
         """Refuse where one of the objects is not whole. Raises `Damaged`."""

@@ -17,7 +17,7 @@ from vault.catalog import repositories as sql
 from vault.errors import Conflict, Damaged, NotFound
 from vault.repositories import program
 from vault.repositories.locks import OWN, disk_failure
-from vault.repositories.opened import OpenRepository
+from vault.repositories.opened import OpenRepository, Sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,10 +30,11 @@ T = TypeVar("T")
 
 # Each holds files open and a cache of its own, about 20 times as quick as a fresh one.
 OPEN_IN_A_THREAD = 16
-REMEMBERED_REPOSITORIES = 100
-# What libgit2 keeps for all of them together, in each process; left alone, 256 MiB and every pack it ever read.
+# What libgit2 keeps for all of them together, in each process; left alone, 256 MiB, every pack it ever read, and as
+# much of them in memory as there is.
 CACHE_BYTES = 32 * 1024 * 1024
 OPEN_PACKS = 128
+WINDOW_BYTES, WINDOWS_BYTES = 4 * 1024 * 1024, 64 * 1024 * 1024
 CONFIG = "[core]\n\tbare = true\n\trepositoryformatversion = 0\n\tfilemode = true\n[gc]\n\tauto = 0\n"
 
 
@@ -44,7 +45,7 @@ class Store:
         self._db = database
         self._root = root
         self._handles = _Handles()
-        self._sound: dict[Path, set[pygit2.Oid]] = {}
+        self._sound = Sound()
         _configure()
 
     def folder(self, project_id: int) -> Path | None:
@@ -138,20 +139,23 @@ class Store:
         """Return this thread's own object of a repository, which no other thread may use."""
         handles = self._handles.known
         known = handles.get(folder)
-        if known is None:
-            if len(self._sound) > REMEMBERED_REPOSITORIES:
-                self._sound.clear()
-            known = handles[folder] = OpenRepository(folder, self._sound.setdefault(folder, set()))
-            if len(handles) > OPEN_IN_A_THREAD:
-                handles.popitem(last=False)
-        else:
-            handles.move_to_end(folder)
+        if known is None or not known.is_current:
+            self._let_go(folder)
+            known = handles[folder] = OpenRepository(folder, self._sound)
+        handles.move_to_end(folder)
+        if len(handles) > OPEN_IN_A_THREAD:
+            self._let_go(next(iter(handles)))
         return known
+
+    def _let_go(self, folder: Path) -> None:
+        known = self._handles.known.pop(folder, None)
+        if known is not None:
+            known.let_go()
 
     def forget(self, folder: Path) -> None:
         """Let go of this thread's object of a repository, and of what is known of its objects."""
-        self._sound.pop(folder, None)
-        self._handles.known.pop(folder, None)
+        self._sound.forget(folder.name.encode())
+        self._let_go(folder)
 
     def discard(self, tx: Transaction, project_id: int) -> None:
         """Forget a project that is being deleted; its folder is removed by `remove_noted`."""
@@ -189,6 +193,7 @@ def _configure() -> None:
     pygit2.settings.enable_fsync_gitdir(True)
     pygit2.settings.cache_max_size(CACHE_BYTES)
     pygit2.settings.mwindow_file_limit = OPEN_PACKS
+    pygit2.settings.mwindow_size, pygit2.settings.mwindow_mapped_limit = WINDOW_BYTES, WINDOWS_BYTES
     pygit2.settings.owner_validation = False  # the folder is the vault's, closed to everybody else
     for level in (ConfigLevel.SYSTEM, ConfigLevel.GLOBAL, ConfigLevel.XDG, ConfigLevel.PROGRAMDATA):
         pygit2.settings.search_path[level] = ""

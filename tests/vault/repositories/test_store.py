@@ -6,7 +6,8 @@ import random
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,8 @@ from vault.errors import CannotCommit, Damaged, NotFound, StorageFull, Unavailab
 from vault.repositories import facts, history
 from vault.repositories.content import LARGE
 from vault.repositories.housekeeping import pack
+from vault.repositories.opened import Sound
 from vault.repositories.revisions import resolve
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class TestARepository:
@@ -72,6 +71,46 @@ class TestARepository:
         thread.join()
 
         assert found[0] is not found[1]
+
+
+class TestAnOpenRepository:
+    def test_lets_go_of_packs_that_were_replaced(self, site: Site) -> None:
+        for number in range(3):
+            site.write(f"a{number}")
+            assert pack(site.folder)
+            site.git("repack", "-a", "-d", "-q")
+            assert site.content(f"a{number}") == b"x"
+
+        assert not [path for path in held(site.folder) if path.endswith("(deleted)")]
+
+    def test_remembers_so_many_sound_objects_and_no_more(self) -> None:
+        sound = Sound(most=3)
+
+        for number in range(10):
+            sound.add(b"one" + bytes([number]))
+
+        assert 0 < len(sound) <= 3
+        assert b"one\x09" in sound
+
+    def test_forgets_the_sound_objects_of_one_repository(self) -> None:
+        sound = Sound()
+        sound.add(b"one1")
+        sound.add(b"two1")
+
+        sound.forget(b"one")
+
+        assert b"one1" not in sound
+        assert b"two1" in sound
+
+
+def held(folder: Path) -> list[str]:
+    """Return the files below a folder that this process has mapped or open, as the system names them."""
+    mapped = [line[line.find("/") :] for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line]
+    opened = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # that of the listing itself
+            opened.append(str(descriptor.readlink()))
+    return [path for path in (*mapped, *opened) if path.startswith(str(folder))]
 
 
 class TestADamagedRepository:
