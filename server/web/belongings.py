@@ -38,12 +38,17 @@ async def jobs(request: web.Request) -> web.Response:
     """Show the newest jobs and what each left."""
     found = await readable(request)
 
-    def gather(services: Services) -> list[tuple[Job, list[Artifact]]]:
+    def gather(services: Services) -> list[tuple[Job, Artifact | None]]:
         rows = services.pipelines.jobs(found.id, Page(1, SHOWN)).rows
-        return [(job, services.artifacts.of_job(job.id)) for job in rows]
+        return [(job, _archive(services.artifacts.of_job(job.id))) for job in rows]
 
     rows = await request.app[OFFLOAD].call(gather, request.app[SERVICES])
     return render(request, "jobs.html", project=found, jobs=rows, tab="jobs")
+
+
+def _archive(artifacts: list[Artifact]) -> Artifact | None:
+    """Return what of a job's artifacts can be browsed, None when it left no such thing."""
+    return next((artifact for artifact in artifacts if artifact.file_type == "archive"), None)
 
 
 async def browse(request: web.Request) -> web.Response:

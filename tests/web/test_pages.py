@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.web.browser import Browser
+from tests.zips import archive
 
 if TYPE_CHECKING:
     from tests.harness import RunningVault
@@ -88,6 +89,22 @@ class TestFiles:
         assert "could not be read with that password" in wrong.said
         assert "The file was read again." in right.said
         assert "Expires in" in right.said
+
+
+class TestArtifacts:
+    def test_of_jobs_are_listed_whether_they_left_any_or_not(
+        self, vault: RunningVault, project: dict[str, Any], browser: Browser
+    ) -> None:
+        _, job = vault.job(vault.root, project["id"], name="build")
+        left = {"file": ("artifacts.zip", archive({"a.txt": b"x"}))}
+        assert job.post(f"/jobs/{job.get('/job').json['id']}/artifacts", files=left).status == 201
+        vault.job(vault.root, project["id"], name="left-nothing")
+
+        page = browser.get(f"/-/projects/{project['id']}/jobs")
+
+        assert page.status == 200
+        assert "artifacts.zip" in page.links
+        assert "left-nothing" in page.said
 
 
 class TestActivity:
