@@ -211,6 +211,7 @@ class _Child:
     def __init__(self, folders: list[str]) -> None:
         self.served = 0
         self.ready = False
+        self._silent = False
         self._started = time.monotonic()
         # An empty environment and no inherited descriptors: nothing of the server's is there to be found.
         # A process group of its own keeps a terminal's Ctrl-C away.
@@ -235,7 +236,8 @@ class _Child:
 
     @property
     def ended(self) -> bool:
-        return self._process.poll() is not None
+        # The end of its pipe may be seen a moment before its exit is.
+        return self._silent or self._process.poll() is not None
 
     @property
     def age(self) -> float:
@@ -245,7 +247,10 @@ class _Child:
         if not self.ready:
             try:
                 frames.receive(self._from.fileno(), until=time.monotonic() + _START_SECONDS)
-            except (frames.Closed, frames.Late):
+            except frames.Closed:
+                self._silent = True
+                return False
+            except frames.Late:
                 return False
             self.ready = True
         return True
