@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import sys
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from vault import clock
 
@@ -18,10 +18,11 @@ SECRET = re.compile(
     | ( (?: token|password ) (?:\[])? = ) [^&\s"']+                        # in a query
     | ( ["'] \w* (?: token|password ) ["'] \s* [:,] ) .*                   # in a dictionary
     | ( (?: (?: private|job|deploy ) -token | authorization ) ["']? \s* [:,] ) .*  # in a header
+    | ( uploads (?: / | %2f )+ ) [0-9a-f]{32}                              # in an upload's address
     """
 )
 # One of these is in whatever SECRET finds: most lines have none, and looking is 20 times cheaper than searching.
-SIGNS = ("token", "password", "authorization", "gl")
+SIGNS = ("token", "password", "authorization", "gl", "uploads")
 # What would begin a new line or steer a terminal.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -35,9 +36,17 @@ def redact(text: str) -> str:
 
 
 def without_secrets(raw_path: str) -> str:
-    """Return a request's path and query with the secret parameters replaced, however their names are written."""
+    """Return a request's path and query, secret parameters and the secrets of uploads replaced, however written."""
     path, mark, query = raw_path.partition("?")
-    return path + mark + "&".join(_without_secret(pair) for pair in query.split("&"))
+    if "uploads" in path or "%" in path:
+        path = _without_upload(path)
+    return path + mark + "&".join(_without_secret(pair) for pair in query.split("&")) if mark else path
+
+
+def _without_upload(path: str) -> str:
+    plain = unquote(path)
+    shown = redact(plain)
+    return path if shown == plain else quote(shown, safe="/:@!$&'()*+,;=~[]")
 
 
 def _without_secret(pair: str) -> str:

@@ -67,7 +67,7 @@ async def request_id(request: web.Request, handler: Handler) -> web.StreamRespon
 
 @web.middleware
 async def access_log(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count each request, and log a line of it, tokens in the query replaced."""
+    """Count each request, and log a line of it, secrets in its address replaced."""
     start = time.monotonic()
     try:
         response = await handler(request)
@@ -77,9 +77,7 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
     elapsed = time.monotonic() - start
     request.app[METRICS].answered(request, response, elapsed)
     if access.isEnabledFor(logging.INFO):
-        path = request.raw_path
-        if "?" in path:
-            path = without_secrets(path)
+        path = without_secrets(request.raw_path)
         facts = (request.remote, request.method, path, response.status, request[REQUEST_ID], elapsed * 1000)
         access.info("%s %s %s %s %s %.1fms", *facts, extra={"facts": dict(zip(FACTS, facts, strict=True))})
     return response

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server.logs import Formatter, configure, redact
+from server.logs import Formatter, configure, redact, without_secrets
 from vault.tokens import JOB, PERSONAL, new_secret
 
 if TYPE_CHECKING:
@@ -69,6 +69,19 @@ class TestRedact:
     )
     def test_what_is_no_secret_stays(self, text: str) -> None:
         assert redact(text) == text
+
+    @pytest.mark.parametrize(
+        "path", ["/-/project/1/uploads/{}/a.png", "/uploads//{}", "/x/uploads%2F{}", "/Uploads/{}/a"]
+    )
+    def test_the_secret_in_an_uploads_address_goes(self, path: str) -> None:
+        assert redact(path.format("0123456789abcdef" * 2)) == path.format("[FILTERED]")
+
+    @pytest.mark.parametrize("path", ["/projects/1/uploads/12", "/projects/a%2Fb/uploads", "/x/%FF/uploads/%zz"])
+    def test_a_path_without_a_secret_is_shown_as_it_came(self, path: str) -> None:
+        assert without_secrets(path) == path
+
+    def test_a_secret_is_found_behind_percent_signs(self) -> None:
+        assert without_secrets(f"/upl%6Fads/%61{'b' * 31}/a%20b") == "/uploads/[FILTERED]/a%20b"
 
     def test_what_follows_in_a_query_stays(self) -> None:
         assert redact("/x?private_token=abc&page=2") == "/x?private_token=[FILTERED]&page=2"

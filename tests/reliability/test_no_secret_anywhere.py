@@ -1,10 +1,10 @@
-"""Whatever is sent as a token or password stands in no file of the vault and in no log, raw or encoded."""
+"""A token, a password and the secret in an upload's address stand in no file of the vault and in no log, raw or encoded."""
 
 from __future__ import annotations
 
 import base64
 import urllib.parse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -86,6 +86,29 @@ def send_all(url: str, project: int, file: int) -> None:
         exchange(url, sent)
 
 
+def follow_links(url: str, project: int, upload: dict[str, Any]) -> None:
+    """Ask for an upload by the secret in its address, in each way that there is and in some that there are not."""
+    token, secret, path = {"PRIVATE-TOKEN": ROOT_TOKEN}, upload["url"].split("/")[2], upload["full_path"]
+    files = f"/api/v4/projects/{project}/uploads"
+    for method, target in (
+        ("GET", path),
+        ("GET", f"{path}?private_token={ROOT_TOKEN}"),
+        ("GET", f"{path}/more"),
+        ("GET", path.replace("/uploads/", "/uploads//")),
+        ("GET", path.replace("/uploads/", "/upl%6fads/")),
+        ("GET", path.replace("/uploads/", "/uploads%2F")),
+        ("GET", f"/a/b{upload['url']}"),
+        ("GET", f"{files}/{secret}/{upload['alt']}.bin"),
+        ("GET", f"{files}/%{ord(secret[0]):02x}{secret[1:]}/{upload['alt']}.bin"),
+        ("GET", f"{files}/{secret}"),
+        ("GET", f"{files}/{secret}/%FF"),
+        ("GET", f"{files}/{secret.upper()}/a"),
+        ("PUT", f"{files}/{secret}/a"),
+        ("DELETE", f"{files}/{secret}/{upload['alt']}"),
+    ):
+        exchange(url, request(method, target, token))
+
+
 PASSWORD_IN_A_FORM, PASSWORD_IN_JSON = "a file's password in a form", "a file's password in JSON"
 
 
@@ -99,6 +122,8 @@ def test_no_token_and_no_password_stands_in_any_file_or_log(tmp_path: Path, form
         project = server.project()
         made = server.root.upload(project, "a.p12", sample("distribution.p12"), password=WORDS["multipart"]).json
         send_all(server.url, project, made["id"])
+        upload = server.root.post(f"/projects/{project}/uploads", files={"file": ("notes", b"x")}).json
+        follow_links(server.url, project, upload)
         tokens = [server.client_with_new_token().token or ""]
         job = server.root.post(f"/projects/{project}/jobs", json={"name": "a", "ref": "main"}).json["token"]
         Client(server.url, job, "JOB-TOKEN").get(f"/projects/{project}/secure_files")
@@ -111,13 +136,14 @@ def test_no_token_and_no_password_stands_in_any_file_or_log(tmp_path: Path, form
             if path.is_file() and path.name != "keyring.json"
         }
     hidden = {**WORDS, "the first token": ROOT_TOKEN, "a new token": tokens[0], "a job's token": job}
+    hidden["an upload's address"] = upload["url"].split("/")[2]
 
     found = [
         (way, place)
         for way, secret in hidden.items()
         for place, content in places.items()
         # A token's first letters are shown in lists.
-        if any(each in content for each in forms_of(secret[8:]))
+        if any(each in content for each in (*forms_of(secret[8:]), secret[8:].upper().encode()))
     ]
 
     assert found == []
