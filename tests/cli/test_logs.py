@@ -70,9 +70,7 @@ class TestRedact:
     def test_what_is_no_secret_stays(self, text: str) -> None:
         assert redact(text) == text
 
-    @pytest.mark.parametrize(
-        "path", ["/-/project/1/uploads/{}/a.png", "/uploads//{}", "/x/uploads%2F{}", "/Uploads/{}/a"]
-    )
+    @pytest.mark.parametrize("path", ["/-/project/1/uploads/{}/a.png", "/uploads//{}", "/x/Uploads%2F{}"])
     def test_the_secret_in_an_uploads_address_goes(self, path: str) -> None:
         assert redact(path.format("0123456789abcdef" * 2)) == path.format("[FILTERED]")
 

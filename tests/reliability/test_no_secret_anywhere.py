@@ -1,4 +1,4 @@
-"""A token, a password and the secret in an upload's address stand in no file of the vault and in no log, raw or encoded."""
+"""No token, password or secret of an address stands in any file of the vault or in a log, raw or encoded."""
 
 from __future__ import annotations
 
