@@ -31,6 +31,7 @@ from server.metrics import Metrics
 from server.notify.schedule import telling
 from server.offload import Offload
 from server.readiness import Readiness
+from server.routing import Router
 from server.shared import Shared
 from server.turns import Turns
 from server.web.guard import paged
@@ -57,6 +58,7 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
         middlewares=[middlewares.request_id, middlewares.access_log, auditing.audit, middlewares.errors],
         client_max_size=0,
     )
+    app.router.__class__ = Router  # aiohttp has no setting for it
     app[SERVICES] = services
     app[SETTINGS] = settings
     app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)

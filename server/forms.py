@@ -7,9 +7,11 @@ Nothing is spooled: a body is read into memory up to a limit that is counted on 
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
 from multipart import MultipartError, PushMultipartParser, parse_options_header
@@ -22,6 +24,8 @@ from vault.errors import TooLarge
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
+    from multipart import MultipartSegment
+
 KIB = 1024
 BODY_LIMIT = 1024 * KIB
 TEXT_LIMIT = 64 * KIB
@@ -31,6 +35,10 @@ PARTS_LIMIT = 20
 FREE = 64 * KIB
 # What a multipart body holds besides its file: boundaries, part headers, small fields.
 MULTIPART_SLACK = 256 * KIB
+# Those that RFC 5987 names for `filename*`.
+CHARSETS = ("utf-8", "iso-8859-1")
+# The multipart parser's own pattern knows no names with a star.
+OPTION = re.compile(r""";\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;"]*)""")
 
 FORM = web.RequestKey("form", object)
 
@@ -162,7 +170,7 @@ async def _multipart(request: web.Request, limit: int, text_limit: int) -> Value
                     _check_text(parts[-1][1], content, text_limit)
                 elif event is not None:
                     content = bytearray()
-                    parts.append((event.name, _part(event.filename, content)))
+                    parts.append((event.name, _part(filename_of(event), content)))
         finish(parser)
     return gathered((name, _text(name, part)) for name, part in parts)
 
@@ -191,6 +199,23 @@ def finish(parser: PushMultipartParser) -> None:
         parser.close()
     except MultipartError as error:
         raise BadRequest("invalid multipart body: it ends before its closing boundary") from error
+
+
+def filename_of(part: MultipartSegment) -> str | None:
+    """Return the name of a part that is a file, None when it is none.
+
+    The multipart parser knows `filename` alone. Some clients send `filename*` instead, or beside one that means
+    nothing; where that can be read it is the name, as at GitLab.
+    """
+    header = str(part.header("Content-Disposition", ""))
+    options = {name.lower(): value for name, value in OPTION.findall(header)} if "*" in header else {}
+    charset, _, rest = options.get("filename*", "").strip(' "').partition("'")
+    _, mark, name = rest.partition("'")
+    if mark and charset.lower() in CHARSETS:
+        with suppress(UnicodeDecodeError):
+            return unquote(name, charset, "strict")
+    filename: str | None = part.filename
+    return filename
 
 
 def _part(filename: str | None, content: bytearray) -> UploadedFile | bytearray:

@@ -110,7 +110,7 @@ class _Body:
         if event is None:
             self._end_part()
         elif not isinstance(event, (bytes, bytearray)):
-            await self._begin_part(event.name, event.filename)
+            await self._begin_part(event.name, forms.filename_of(event))
         elif self._into_pipe:
             assert self._pipe is not None
             self._size += len(event)

@@ -56,7 +56,7 @@ async def _file(request: web.Request, found: Project, ref: str | None) -> File:
 
 def _ref(request: web.Request, check: Check) -> str:
     """Return the ref, whatever it holds: one that cannot be is not found."""
-    ref = request.query.get("ref", "")
+    ref = request.query.getall("ref", [""])[-1]
     if ref.strip():
         return ref
     return needed(check, "ref")
@@ -301,7 +301,7 @@ ENDPOINTS = (
     *(
         Endpoint(
             method,
-            f"{PROJECT}/repository/files/{{rest:.+}}",
+            f"{PROJECT}/repository/files/{{rest:(?![^/]+/(raw|blame)$).+}}",
             unencoded,
             action="repository_file.unencoded",
             open=True,
