@@ -11,7 +11,7 @@ from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
-from server.app_keys import METRICS, QUOTA, REQUEST_ID, SETTINGS, TRUSTED
+from server.app_keys import AUDITED, METRICS, QUOTA, REQUEST_ID, SETTINGS, TRUSTED
 from server.errors import Throttled, answer_to, json_answer, retry_later
 from server.ids import request_id_of
 from server.logs import without_secrets
@@ -36,18 +36,28 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+# Lists, and what they tell of files: kept by who asked, who asks whether it is still so.
+CHECKED_AGAIN = "max-age=0, private, must-revalidate"
+# Content, and answers to writes: a new token or the secret of an upload's address may be among them.
+NOT_KEPT = "private, no-store"
+
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Put the headers that every answer has on one that is about to start."""
     headers = response.headers
     headers.update(HEADERS)
     if "Cache-Control" not in headers:
-        headers["Cache-Control"] = "max-age=0, private, must-revalidate"
+        headers["Cache-Control"] = CHECKED_AGAIN if _is_harmless(request) else NOT_KEPT
     if REQUEST_ID in request:
         headers["X-Request-Id"] = request[REQUEST_ID]
         headers.update(request[QUOTA])
     if request.app[SETTINGS].tls_certificate:
         headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
+
+
+def _is_harmless(request: web.Request) -> bool:
+    noted = request.get(AUDITED)
+    return noted is None or not noted.route.always
 
 
 @web.middleware

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from vault.repositories import File
     from vault.repositories.reading import Reader
 
-# Whoever has the file may keep it, and asks whether it is still the one: a blob's id says so for ever.
-CACHING = {"Cache-Control": "private, max-age=0, must-revalidate"}
-
 
 @dataclass(frozen=True)
 class RawFile:
@@ -70,5 +67,4 @@ async def send_raw(request: web.Request, project: Project, file: File, facts: Ma
         source = replace(source, held=head if file.size <= LARGE else None)
         shown = showing(head)
     name = saved_name(file.name, shown)
-    more = {**CACHING, **facts}
-    return await send(request, source, name, content_type=shown.content_type, kind=shown.disposition, more=more)
+    return await send(request, source, name, content_type=shown.content_type, kind=shown.disposition, more=facts)

@@ -15,6 +15,8 @@ from server.openapi import PART, described
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from server.access import Endpoint
+
 ENDPOINTS = [endpoint for family in FAMILIES for endpoint in family.ENDPOINTS]
 
 
@@ -55,6 +57,12 @@ def operation(method: str, path: str) -> Operation | None:
             if found is not None:
                 return Operation(found["operationId"], found["responses"])
     return None
+
+
+def endpoint_of(method: str, path: str) -> Endpoint | None:
+    """Return the endpoint that a request for a raw path is for."""
+    place = path.partition("?")[0]
+    return next((each for each in ENDPOINTS if each.method == method and _pattern(each.path).fullmatch(place)), None)
 
 
 def problem(method: str, path: str, status: int, kind: str, body: bytes) -> str | None:
