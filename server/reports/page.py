@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import PackageLoader
 
+from server.reports.templating import environment
 from server.reports.timeline import WEEKS, timeline
-from vault.expiry import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 def page(rows: Sequence[Expiry], now: datetime) -> str:
     """Return the HTML. What a file is called is text there, whatever it holds."""
-    templates = Environment(
-        loader=PackageLoader("server.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    templates.filters["in_words"] = in_words
+    templates = environment(PackageLoader("server.reports"))
     counts = {status: sum(row.status == status for row in rows) for status in ("expired", "expiring", "valid")}
     return templates.get_template("report.html").render(
         rows=rows, counts=counts, timeline=timeline(rows, now), weeks=WEEKS, now=now

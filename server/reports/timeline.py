@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from server.reports.templating import MONTHS, day
 from vault.expiry import SOON, moment
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def timeline(rows: Iterable[Expiry], now: datetime) -> Timeline:
 
 
 def _bar(week: int, rows: list[Expiry], most: int) -> Bar:
-    names = [f"{row.expires_at[:10]}  {row.name}  ({row.project})" for row in rows[:NAMED]]
+    names = [f"{day(row.expires_at)}  {row.name}  ({row.project})" for row in rows[:NAMED]]
     more = [f"and {len(rows) - NAMED} more"] if len(rows) > NAMED else []
     status = "expiring" if week * WEEK < SOON else "valid"
     # A single file among hundreds is still to be seen.
@@ -77,7 +78,7 @@ def _months(now: datetime) -> Iterable[Month]:
         first = (first + timedelta(days=32)).replace(day=1)
         week = (first - now) / WEEK
         if week < WEEKS - 2:  # there is no room for its name after that
-            yield Month(round(week, 3), first.strftime("%b"))
+            yield Month(round(week, 3), MONTHS[first.month - 1])
 
 
 def _summary(expired: int, coming: int, bars: tuple[Bar, ...], now: datetime) -> str:
@@ -86,7 +87,7 @@ def _summary(expired: int, coming: int, bars: tuple[Bar, ...], now: datetime) ->
     else:
         first = (now + bars[0].week * WEEK).date()
         verb = "expires" if coming == 1 else "expire"
-        told = f"{_files(coming)} {verb} in the coming year, the first in the week of {first}"
+        told = f"{_files(coming)} {verb} in the coming year, the first in the week of {day(str(first))}"
     return f"{told}; {_files(expired)} {'has' if expired == 1 else 'have'} expired." if expired else f"{told}."
 
 

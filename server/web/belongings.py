@@ -11,7 +11,7 @@ from server.api.audit_events import catch_up, wanted_of_project
 from server.api.jobs import job_id, readable
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
 from server.web.files import PROJECT
-from server.web.rendering import render
+from server.web.rendering import in_project
 from vault.artifacts import check_access
 from vault.errors import NotFound
 from vault.models import Page, Role
@@ -31,7 +31,7 @@ async def findings(request: web.Request) -> web.Response:
     """Show what is to be known of the signing set as a whole."""
     found = await project(request, Role.DEVELOPER)
     rows = await request.app[OFFLOAD].call(request.app[SERVICES].secure_files.examine, found.id)
-    return render(request, "findings.html", project=found, findings=rows, tab="findings")
+    return await in_project(request, "findings.html", found, findings=rows, tab="findings")
 
 
 async def jobs(request: web.Request) -> web.Response:
@@ -43,7 +43,7 @@ async def jobs(request: web.Request) -> web.Response:
         return [(job, _archive(services.artifacts.of_job(job.id))) for job in rows]
 
     rows = await request.app[OFFLOAD].call(gather, request.app[SERVICES])
-    return render(request, "jobs.html", project=found, jobs=rows, tab="jobs")
+    return await in_project(request, "jobs.html", found, jobs=rows, tab="jobs")
 
 
 def _archive(artifacts: list[Artifact]) -> Artifact | None:
@@ -62,10 +62,10 @@ async def browse(request: web.Request) -> web.Response:
         return job, artifact, services.artifacts.archives.listing(artifact, folder, recursive=False)
 
     job, artifact, rows = await request.app[OFFLOAD].call(gather, request.app[SERVICES], request[PRINCIPAL])
-    return render(
+    return await in_project(
         request,
         "browse.html",
-        project=found,
+        found,
         job=job,
         artifact=artifact,
         rows=rows[:LISTED],
@@ -86,7 +86,7 @@ async def uploads(request: web.Request) -> web.Response:
     found: Project = await project(request, Role.MAINTAINER)
     listing = await request.app[OFFLOAD].read(request.app[SERVICES].uploads.page, found.id, Page(1, SHOWN))
     rows: list[Upload] = listing.rows
-    return render(request, "uploads.html", project=found, uploads=rows, total=listing.total, tab="uploads")
+    return await in_project(request, "uploads.html", found, uploads=rows, total=listing.total, tab="uploads")
 
 
 async def activity(request: web.Request) -> web.Response:
@@ -95,7 +95,7 @@ async def activity(request: web.Request) -> web.Response:
     await catch_up(request)
     page = Page(1, SHOWN)
     listing = await request.app[OFFLOAD].call(request.app[SERVICES].audit.catalog.page, wanted, page)
-    return render(request, "activity.html", project=found, events=listing.rows, total=listing.total, tab="activity")
+    return await in_project(request, "activity.html", found, events=listing.rows, total=listing.total, tab="activity")
 
 
 async def elsewhere(_: web.Request) -> web.Response:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from server import auditing, forms
 from server.access import Endpoint, project
 from server.api.secure_files import body_limit, download, file_id
-from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES, SETTINGS
+from server.app_keys import OFFLOAD, SERVICES, SETTINGS
 from server.errors import BadRequest
 from server.forms import UploadedFile
 from server.web.guard import words
-from server.web.rendering import Told, document_of, expiry_of, issuer_of, render, see_other
+from server.web.rendering import Told, document_of, expiry_of, in_project, issuer_of, see_other
 from vault.doctor import UNREADABLE
 from vault.errors import VaultError
 from vault.models import Page, Role
 
 if TYPE_CHECKING:
     from aiohttp import web
-
-    from server.wiring import Services
-    from vault.models import Principal, Project
 
 ALL = 1000
 PROJECT = "/-/projects/{id:[0-9]+}"
@@ -30,23 +27,17 @@ FILE = PROJECT + "/files/{secure_file_id:[0-9]+}"
 async def index(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
     """Show a project's files, with what can be done to whom may do it."""
     found = await project(request, Role.DEVELOPER)
-    files, role = await request.app[OFFLOAD].call(_gather, request.app[SERVICES], request[PRINCIPAL], found)
-    return render(
+    files = await request.app[OFFLOAD].call(request.app[SERVICES].secure_files.of_project, found.id, Page(1, ALL))
+    return await in_project(
         request,
         "files.html",
+        found,
         status,
-        project=found,
         files=[(file, expiry_of(file), issuer_of(file)) for file in files],
-        maintains=role >= Role.MAINTAINER,
         limit=request.app[SETTINGS].secure_file_bytes,
         problem=problem,
         tab="files",
     )
-
-
-def _gather(services: Services, who: Principal | None, found: Project) -> tuple[list[Any], Role]:
-    files = services.secure_files.of_project(found.id, Page(1, ALL))
-    return files, services.access.role(who, found)
 
 
 async def create(request: web.Request) -> web.Response:
@@ -71,16 +62,14 @@ async def show(request: web.Request) -> web.Response:
     found = await project(request, Role.DEVELOPER)
     number, services = file_id(request), request.app[SERVICES]
     file = await request.app[OFFLOAD].read(services.secure_files.get, found.id, number)
-    role = await request.app[OFFLOAD].read(services.access.role, request[PRINCIPAL], found)
-    return render(
+    return await in_project(
         request,
         "file.html",
-        project=found,
+        found,
         file=file,
         metadata=document_of(file)["metadata"] or Told(),
         expiry=expiry_of(file),
         reason=UNREADABLE.get(file.metadata_error or ""),
-        maintains=role >= Role.MAINTAINER,
         tab="files",
     )
 

@@ -33,15 +33,18 @@ class Overview(NamedTuple):
 
 async def show(request: web.Request) -> web.Response:
     """Show what expires next, the coming year, and the projects."""
-    number = _number(request.query.get("page", "1"))
+    number, part = _number(request.query.get("page", "1")), _number(request.query.get("files", "1"))
     search = request.query.get("search", "").strip()
     found = await request.app[OFFLOAD].call(_gather, request.app[SERVICES], principal(request), number, search)
-    now = datetime.now(UTC)
+    now, parts = datetime.now(UTC), max(1, -(-len(found.rows) // NEXT))
+    part = min(part, parts)
     return render(
         request,
         "overview.html",
-        next=found.rows[:NEXT],
-        more=max(0, len(found.rows) - NEXT),
+        next=found.rows[(part - 1) * NEXT : part * NEXT],
+        expiring=len(found.rows),
+        part=part,
+        parts=parts,
         counts=Counter(row.status for row in found.rows),
         first=_first(found.rows),
         timeline=timeline(found.rows, now),

@@ -10,15 +10,20 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, PackageLoader
 
-from server.app_keys import PRINCIPAL
-from vault.expiry import in_words, report
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
+from server.reports.templating import day, environment
+from server.web.static_files import versioned
+from vault.expiry import report
+from vault.models import Role
 from vault.secure_files import present
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from vault.expiry import Expiry
-    from vault.models import SecureFile
+    from vault.models import Project, SecureFile
 
 SESSION = web.RequestKey("session", str)
 HEADERS = {
@@ -41,8 +46,8 @@ SAID = {
 def templates() -> Environment:
     """Return the templates; whatever a file is called is text in them."""
     loader = ChoiceLoader([PackageLoader("server.web"), PackageLoader("server.reports")])
-    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    found.filters.update(in_words=in_words, size=size, day=day)
+    found = environment(loader)
+    found.filters.update(size=size, minute=minute, versioned=versioned)
     return found
 
 
@@ -62,6 +67,15 @@ def render(request: web.Request, template: str, status: int = 200, **values: Any
         )
     )
     return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
+
+
+async def in_project(
+    request: web.Request, template: str, found: Project, status: int = 200, **values: Any
+) -> web.Response:
+    """Answer with a page of a project, with the parts of it that are open to who asks."""
+    role = await request.app[OFFLOAD].read(request.app[SERVICES].access.role, request[PRINCIPAL], found)
+    develops, maintains = role >= Role.DEVELOPER, role >= Role.MAINTAINER
+    return render(request, template, status, project=found, develops=develops, maintains=maintains, **values)
 
 
 def problem(request: web.Request, status: int, text: str) -> web.Response:
@@ -112,11 +126,11 @@ def size(count: int) -> str:
     number = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if number < 1024 or unit == "GiB":
-            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+            return (f"{count} byte" if count == 1 else f"{count} bytes") if unit == "bytes" else f"{number:.1f} {unit}"
         number /= 1024
     raise AssertionError("unreachable")
 
 
-def day(moment: str | None) -> str:
-    """Return the day of a catalog time."""
-    return moment[:10] if moment else ""
+def minute(time: str) -> str:
+    """Return the day and the minute of a catalog time."""
+    return f"{day(time)}, {time[11:16]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -12,12 +11,12 @@ from server.access import Endpoint, count_wrong_token
 from server.app_keys import AUDITED, OFFLOAD, PRINCIPAL, SERVICES
 from server.web.guard import with_session
 from server.web.rendering import SESSION, render, see_other
+from server.web.static_files import TYPES, content
 from vault.errors import NotFound, TokenEnded, TokenExpired, TokenRevoked, Unauthenticated
 
 if TYPE_CHECKING:
     from vault.models import Principal
 
-TYPES = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 ENOUGH = ("api", "read_api")
 
 
@@ -88,9 +87,8 @@ async def static(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     if name not in TYPES:
         raise NotFound
-    content = resources.files("server.web").joinpath("static", name).read_bytes()
     headers = {"Cache-Control": "public, max-age=3600", "Content-Security-Policy": "default-src 'none'"}
-    return web.Response(body=content, content_type=TYPES[name], charset="utf-8", headers=headers)
+    return web.Response(body=content(name), content_type=TYPES[name], charset="utf-8", headers=headers)
 
 
 ENDPOINTS = (

@@ -114,7 +114,7 @@ async function hostile(browser) {
   const { context, page } = await signedIn(browser, { acceptDownloads: true });
   await page.goto(home);
   for (const name of ["evil.svg", "evil.html"]) {
-    const href = await page.getAttribute(`a:text-is("${name}")`, "href");
+    const href = await page.getAttribute(`a:has(bdi:text-is("${name}"))`, "href");
     const [download] = await Promise.all([
       page.waitForEvent("download"), page.goto(`${base}${href}/download`).catch(() => null),
     ]);
@@ -123,13 +123,13 @@ async function hostile(browser) {
   }
   await page.goto(`${home}/jobs`);
   await page.click("text=Browse");
-  const entry = await page.getAttribute("a:text-is('evil.html')", "href");
+  const entry = await page.getAttribute("a:has(bdi:text-is('evil.html'))", "href");
   await Promise.all([page.waitForEvent("download"), page.goto(base + entry).catch(() => null)]);
   told.ran = await page.evaluate(() => "hacked" in window);
 
   const victim = await page.context().newPage();
   await victim.goto(home);
-  const form = (await victim.getAttribute("a:text-is('taken.cer')", "href")) + "/delete";
+  const form = (await victim.getAttribute("a:has(bdi:text-is('taken.cer'))", "href")) + "/delete";
   const evil = http.createServer((_, answer) => {
     answer.setHeader("Content-Type", "text/html");
     answer.end(`<form method=post action="${base}${form}"></form><script>document.forms[0].submit()</script>`);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,21 @@ class TestFirstPage:
         assert "hidden.cer" not in browser.get("/").text
         assert browser.get(f"/-/projects/{project['id']}").status == 404
 
+    def test_leads_to_all_files_a_part_at_a_time(self, vault: RunningVault, project: dict[str, Any]) -> None:
+        reader = vault.member(project["id"], 30, "read_api")
+        for number in range(30):
+            vault.root.upload(project["id"], f"{number}.cer", sample("sample.cer"))
+        browser = Browser(vault.url)
+        browser.sign_in(str(reader.token))
+
+        first = browser.get("/")
+        second = browser.get(first.links["Later"])
+
+        assert "Page 2 of 2, 30 files" in second.said
+        names = {name for page in (first, second) for name in page.links if name.endswith(".cer")}
+        assert names == {f"{number}.cer" for number in range(30)}
+        assert browser.get("/?files=999").said == second.said
+
 
 class TestFiles:
     def test_are_uploaded_shown_replaced_and_deleted(
@@ -65,6 +81,16 @@ class TestFiles:
         page = browser.submit(page, f"{one}/delete")
         assert "nobody can read it any more" in page.said
         assert vault.root.get(f"/projects/{project['id']}/secure_files").json == []
+
+    def test_are_named_in_the_order_of_their_letters(
+        self, vault: RunningVault, project: dict[str, Any], browser: Browser
+    ) -> None:
+        vault.root.upload(project["id"], "a\u202egpj.cer", b"x")
+
+        page = browser.get(f"/-/projects/{project['id']}")
+
+        assert "a\\u202egpj.cer" in page.links
+        assert "\u202e" not in page.text
 
     def test_that_cannot_be_taken_are_told_on_the_same_page(
         self, vault: RunningVault, project: dict[str, Any], browser: Browser
@@ -89,6 +115,28 @@ class TestFiles:
         assert "could not be read with that password" in wrong.said
         assert "The file was read again." in right.said
         assert "Expires in" in right.said
+
+
+class TestParts:
+    def test_of_a_project_are_offered_to_those_who_may_open_them(
+        self, vault: RunningVault, project: dict[str, Any], browser: Browser
+    ) -> None:
+        home = f"/-/projects/{project['id']}"
+        developer = Browser(vault.url)
+        developer.sign_in(str(vault.member(project["id"], 30).token))
+
+        assert "Uploads" in browser.get(home).links
+        page = developer.get(home)
+        assert "Uploads" not in page.links
+        assert all(developer.get(page.links[name]).status == 200 for name in ("Findings", "Artifacts", "Activity"))
+
+
+class TestStyle:
+    def test_has_an_address_that_says_what_it_holds(self, browser: Browser) -> None:
+        found = re.search(r'href="(/-/static/style\.css\?[0-9a-f]{8})"', browser.get("/").text)
+
+        assert found
+        assert browser.get(found[1]).status == 200
 
 
 class TestArtifacts:

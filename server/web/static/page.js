@@ -1,5 +1,8 @@
-// What is better with a script, and works without: a progress bar, dropping a file, copying a fingerprint.
+// What is better with a script, and works without: a progress bar, dropping a file, copying a fingerprint, and on a phone
+// the part of a project that is open stands in the middle.
 "use strict";
+
+for (const open of document.querySelectorAll(".tabs [aria-current]")) open.scrollIntoView({ block: "nearest", inline: "center" });
 
 for (const button of document.querySelectorAll("button.copy")) {
   if (!navigator.clipboard) continue;
