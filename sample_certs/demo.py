@@ -55,7 +55,7 @@ def main() -> int:
         project = _fill(address, token)
         _explain(address, token, project)
         subprocess.run(_command("expiry-report", "--data", str(data)), env=_environment(), check=True)
-        print(f"\nServing {data} (log: {log}); Ctrl-C ends it, the next `make demo` begins anew.", flush=True)
+        print(f"\nServing {data} until Ctrl-C (log: {log}); the next `make demo` begins anew.", flush=True)
         return server.wait()
     except KeyboardInterrupt:
         return 0
@@ -148,7 +148,7 @@ A vault with sample files is running.
   Token     {token}    (of the administrator, root)
   Project   {project}  (demo/mobile-app)
 
-Try it, in another terminal:
+Open the address in a browser and sign in with the token, or ask the API in another terminal:
 
   curl --header "PRIVATE-TOKEN: {token}" "{address}/api/v4/projects/{project}/secure_files"
 

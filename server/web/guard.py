@@ -112,7 +112,7 @@ def words(error: Exception) -> str:
     if problems := getattr(error, "problems", None):
         return ". ".join(f"{name} {text}".capitalize() for name, text in problems.items()) + "."
     text = str(error)
-    return WORDS.get(type(error).__name__, text[:1].upper() + text[1:])
+    return WORDS.get(type(error).__name__, f"{text[:1].upper()}{text[1:].rstrip('.')}.")
 
 
 WORDS = {
