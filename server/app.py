@@ -21,12 +21,14 @@ from server.app_keys import (
     METRICS,
     OFFLOAD,
     READINESS,
+    ROOM,
     SERVICES,
     SETTINGS,
     SHARED,
     TRUSTED,
     TURNS,
 )
+from server.held import Room
 from server.metrics import Metrics
 from server.notify.schedule import telling
 from server.offload import Offload
@@ -65,6 +67,7 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
     app[SHARED] = shared or Shared.make(settings)
     app[METRICS] = services.measures.observer = Metrics(services.secure_files.expiry_windows, app[SHARED].metrics)
     app[LOGINS] = auditing.Logins()
+    app[ROOM] = Room()
     app[TURNS] = Turns()
     app[GIT_SLOTS] = asyncio.Semaphore(settings.git_programs)
     app[TRUSTED] = settings.trusted_proxies()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from server.access import Endpoint
     from server.auditing import Audited, Logins
+    from server.held import Room
     from server.proxies import Network
     from vault.models import Principal
 
@@ -28,6 +29,7 @@ SETTINGS = web.AppKey("settings", Settings)
 OFFLOAD = web.AppKey("offload", Offload)
 SHARED = web.AppKey("shared", Shared)
 METRICS = web.AppKey("metrics", Metrics)
+ROOM: web.AppKey[Room] = web.AppKey("room", object)  # type: ignore[arg-type]
 TURNS = web.AppKey("turns", Turns)
 GIT_SLOTS = web.AppKey("git_slots", asyncio.Semaphore)
 # Every endpoint that is served.

@@ -1,4 +1,5 @@
-"""Downloads of any size: small ones are opened whole before the status line, large ones leave in pieces.
+"""Downloads of any size: small ones are opened whole before the status line, large ones leave in pieces, and so do
+small ones once many of them wait for their clients.
 
 Damage that shows once an answer has begun breaks the connection off: no half file gets a proper end.
 """
@@ -14,6 +15,7 @@ from aiohttp import web
 from server import auditing
 from server.app_keys import OFFLOAD, REQUEST_ID
 from server.downloads import OCTETS, Plan, plan
+from server.held import whole
 from server.offload import ended
 from vault.contents import WHOLE_LIMIT
 from vault.errors import Unavailable
@@ -78,8 +80,9 @@ async def send(
 async def _answer(request: web.Request, source: Source, planned: Plan) -> web.StreamResponse:
     offload, (start, stop) = request.app[OFFLOAD], planned.part
     if stop - start <= WHOLE_LIMIT:
-        body = await offload.call(source.read, start, stop)
-        return web.Response(body=body, status=planned.status, headers=planned.headers)
+        if (held := await whole(request, stop - start, lambda: _held(offload, source, planned))) is not None:
+            return held
+        await offload.call(_check, source, start, stop)
     response = web.StreamResponse(status=planned.status, headers=planned.headers)
     response.content_length = stop - start
     pieces = _Ahead(offload, source.pieces(start, stop))
@@ -87,6 +90,17 @@ async def _answer(request: web.Request, source: Source, planned: Plan) -> web.St
         return await _stream(request, response, await pieces.next(), pieces)
     finally:
         await pieces.close()
+
+
+async def _held(offload: Offload, source: Source, planned: Plan) -> web.Response:
+    body = await offload.call(source.read, *planned.part)
+    return web.Response(body=body, status=planned.status, headers=planned.headers)
+
+
+def _check(source: Source, start: int, stop: int) -> None:
+    """Open all of it and keep nothing: damage of what could have been held is an error here too, and no half answer."""
+    for _ in source.pieces(start, stop):
+        pass
 
 
 async def _stream(

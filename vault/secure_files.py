@@ -6,13 +6,14 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_plus
 
 from vault import doctor
 from vault.catalog import access as access_sql
 from vault.catalog import secure_files as sql
 from vault.clock import in_days, now, today
+from vault.contents import Content
 from vault.errors import BlobMissing, Conflict, Invalid, LimitExceeded, NotFound, StorageFull, TooLarge, UnsafePath
 from vault.models import Listing, Page, Principal, Role, SecureFile
 from vault.storage import Owner
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from vault.catalog.database import Database, Transaction
     from vault.models import Blob, Finding, Inspect, Limits
     from vault.storage import SealedBlob, SealedStorage
+
+T = TypeVar("T")
 
 FAMILY = "secure_files"
 NAME_LIMIT = 255
@@ -202,10 +205,23 @@ class SecureFiles:
 
     def content(self, project_id: int, file_id: int) -> tuple[SecureFile, bytes | bytearray]:
         """Return a file and its whole content, verified. Raises `NotFound`, `Damaged`, `UnknownKey`."""
+        return self._present(project_id, file_id, lambda file: self._storage.read(self._envelope(file)))
+
+    def source(self, project_id: int, file_id: int) -> tuple[SecureFile, Content]:
+        """Return a file and the way to its content, all of it verified and none kept. Raises as `content` does."""
+
+        def checked(file: SecureFile) -> Content:
+            for _ in self._storage.open(self._envelope(file)).pieces():
+                pass
+            return Content(self._storage, file.blob_id, _owner(file), file.id)
+
+        return self._present(project_id, file_id, checked)
+
+    def _present(self, project_id: int, file_id: int, look: Callable[[SecureFile], T]) -> tuple[SecureFile, T]:
         file = self.get(project_id, file_id)
         while True:
             try:
-                return file, self._storage.read(self._envelope(file))
+                return file, look(file)
             except BlobMissing:
                 # Replaced or deleted between the looks? Then nothing is damaged.
                 seen, file = file, self.get(project_id, file_id)
@@ -213,7 +229,7 @@ class SecureFiles:
                     raise
 
     def _envelope(self, file: SecureFile) -> Blob:
-        owner = Owner(f"secure file {file.id}", FAMILY, file.project_id, file.size, file.checksum)
+        owner = _owner(file)
         try:
             return owner.claim(self._storage.envelope(file.blob_id))
         except NotFound:
@@ -273,6 +289,10 @@ class SecureFiles:
     def projects(self) -> list[tuple[int, str]]:
         """Return the id and the path of each project that has files, by path."""
         return [(row["id"], row["full_path"]) for row in self._db.query(sql.PROJECTS)]
+
+
+def _owner(file: SecureFile) -> Owner:
+    return Owner(f"secure file {file.id}", FAMILY, file.project_id, file.size, file.checksum)
 
 
 def check_name(name: str) -> None:

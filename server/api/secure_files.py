@@ -14,7 +14,9 @@ from server.app_keys import OFFLOAD, SERVICES, SETTINGS
 from server.describing import FILE, WHEN, Value, gives, lists, removes, sends
 from server.downloads import whole_or_part
 from server.errors import json_answer
+from server.held import whole
 from server.params import Check
+from server.sending import send
 from server.urls import API
 from vault.abridging import abridged, too_long
 from vault.access import parse_id
@@ -95,15 +97,22 @@ async def show(request: web.Request) -> web.Response:
     return json_answer(present(file))
 
 
-async def download(request: web.Request) -> web.Response:
+async def download(request: web.Request) -> web.StreamResponse:
     """Send a file's content, opened and verified as a whole before the first byte goes out."""
     found = await project(request, Role.DEVELOPER)
-    files = request.app[SERVICES].secure_files
-    file, small = await request.app[OFFLOAD].read(files.content_in_row, found.id, file_id(request))
+    files, offload = request.app[SERVICES].secure_files, request.app[OFFLOAD]
+    file, small = await offload.read(files.content_in_row, found.id, file_id(request))
     if small is not None:
         return whole_or_part(request, small, file.name, file.checksum)
-    file, content = await request.app[OFFLOAD].call(files.content, found.id, file.id)
-    return whole_or_part(request, content, file.name, file.checksum)
+
+    async def in_memory() -> web.Response:
+        kept, content = await offload.call(files.content, found.id, file.id)
+        return whole_or_part(request, content, kept.name, kept.checksum)
+
+    if (answer := await whole(request, file.size, in_memory)) is not None:
+        return answer
+    file, source = await offload.call(files.source, found.id, file.id)
+    return await send(request, source, file.name)
 
 
 async def create(request: web.Request) -> web.Response:
