@@ -6,6 +6,7 @@ import argparse
 from importlib import import_module
 from typing import NamedTuple
 
+from cli.manner import Manner
 from server.version import VERSION
 
 ABOUT = "A vault for the files that app signing depends on, speaking GitLab's REST API v4."
@@ -63,7 +64,7 @@ def parser(argv: list[str] | None) -> argparse.ArgumentParser:
         prog="secure-files",
         description=ABOUT,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Manner,
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -72,8 +73,8 @@ def parser(argv: list[str] | None) -> argparse.ArgumentParser:
         sub = commands.add_parser(
             command.name,
             help=command.about,
-            description=command.about.capitalize() + ".",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            description=f"{command.about[0].upper()}{command.about[1:]}.",
+            formatter_class=Manner,
             allow_abbrev=False,  # `--password hunter2` is not to be taken for --password-env
         )
         if argv is None or command.name == asked:

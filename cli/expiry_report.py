@@ -60,7 +60,8 @@ def register(sub: argparse.ArgumentParser) -> None:
     sub.epilog = EPILOG
     sub.add_argument("--within", type=duration, metavar="30d", help="only what has expired or will in this time")
     sub.add_argument("--fail-within", type=duration, metavar="7d", help="exit 1 when something expires in this time")
-    sub.add_argument("--format", choices=tuple(FORMATS), default="table", help="default table")
+    told = f"one of {', '.join(FORMATS)} (default table)"
+    sub.add_argument("--format", choices=tuple(FORMATS), default="table", metavar="FORM", help=told)
     shared.add_source(sub)
 
 

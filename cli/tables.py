@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -16,6 +16,9 @@ STYLES = {
     **dict.fromkeys(("expiring", "warning", "due", "locked"), "yellow"),
     **dict.fromkeys(("valid", "told", "ok", "primary"), "green"),
 }
+
+GAP, LEAST = 2, 8
+"""Characters between two columns, and of a column that is folded, at least."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
@@ -47,15 +50,30 @@ def _fitted(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collectio
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    width = shutil.get_terminal_size().columns
+    whole = _whole(head, rows, width)
+    shown = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for column, title in enumerate(head):
-        shown.add_column(title, justify="right" if column in right else "left", overflow="fold")
+        justify: Literal["right", "left"] = "right" if column in right else "left"
+        shown.add_column(title, justify=justify, overflow="fold", no_wrap=column in whole)
     for row in rows:
         shown.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
-    console = Console(width=shutil.get_terminal_size().columns, highlight=False)
+    console = Console(width=width, highlight=False)
     with console.capture() as printed:
         console.print(shown)
     return "\n".join(line.rstrip() for line in printed.get().splitlines())
+
+
+def _whole(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> set[int]:
+    """Return the columns that are not folded: the narrowest, as long as they leave each other one some characters."""
+    wide = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    room, whole = width - GAP * (len(head) - 1), set[int]()
+    for column in sorted(range(len(head)), key=wide.__getitem__):
+        room -= wide[column]
+        if room < LEAST * (len(head) - len(whole) - 1):
+            break
+        whole.add(column)
+    return whole
 
 
 def as_json(value: object) -> str:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cli import COMMANDS
+from cli.main import main
+from cli.manner import filled
 from tests.cli.runner import ROOT, environment, run
 from tests.engines import files
 from tests.notify.support import put
@@ -67,6 +70,13 @@ class TestTables:
         assert LONG in "".join(line[start:end].strip() for line in lines[1:])
 
     @files
+    def test_fold_what_is_long_before_a_date_or_a_status(self, core: Core) -> None:
+        shown = COLOUR.sub("", on_terminal("expiry-report", "--data", core.folder, columns=60))
+
+        assert max(map(len, shown.splitlines())) <= 60
+        assert re.search(r" \d{4}-\d\d-\d\d  +-\d  expired", shown)
+
+    @files
     def test_show_what_has_expired_in_red(self, core: Core) -> None:
         assert re.search(r"\x1b\[1;31mexpired", on_terminal("expiry-report", "--data", core.folder))
 
@@ -79,6 +89,27 @@ class TestTables:
 
         assert "\x1b" not in out
         assert any(LONG in line for line in out.splitlines())
+
+
+class TestHelp:
+    @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+    def test_fits_the_window_but_for_examples_to_paste(
+        self, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        told, _, examples = capsys.readouterr().out.partition("EXAMPLES\n")
+        pasted, _, statuses = examples.partition("\n\n")
+
+        assert max(map(len, (told + statuses).splitlines())) <= 80
+        assert all(line.startswith("  ") for line in pasted.splitlines())
+        assert pasted.lstrip().startswith(("secure-files ", "SECURE_FILES_", "KEYSTORE_PASSWORD", "install "))
+
+    def test_keeps_the_columns_of_a_list(self) -> None:
+        told = filled("one    what it does, at some length\ntwo    else\n       and more", 25)
+
+        assert told.split("\n") == ["one    what it does, at", "       some length", "two    else and more"]
 
 
 class TestCompletion:

@@ -1,0 +1,54 @@
+"""How `--help` is set: what is told about a command fits the window, examples stay as they are to be pasted."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+WIDEST = 118
+"""Longer lines are hard to read, however wide the window is."""
+COLUMN = re.compile(r" *(?:\S+ {2,})?")
+
+
+class Manner(argparse.RawDescriptionHelpFormatter):
+    """Prose is filled, columns and indented lines hang, and what stands under EXAMPLES is left alone."""
+
+    # What argparse calls; it has no public name.
+    def _fill_text(self, text: str, width: int, indent: str) -> str:  # noqa: ARG002 - a command's text has none
+        return "\n\n".join(filled(part, min(width, WIDEST)) for part in text.strip("\n").split("\n\n"))
+
+
+def filled(part: str, width: int) -> str:
+    """Return a paragraph, a block of lines under a heading in capitals, or rows with a first column, in that width."""
+    if part.startswith("EXAMPLES\n"):
+        return part
+    return "\n".join(_hanging(line, width) for line in _joined(part.split("\n")))
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Return the lines with each that goes on from the one before put behind that one."""
+    found: list[str] = []
+    for line in lines:
+        begins = not found or found[-1].isupper() or _hang(line) != _hang(found[-1]) or _has_column(line)
+        if begins:
+            found.append(line)
+        else:
+            found[-1] += " " + line.lstrip()
+    return found
+
+
+def _hang(line: str) -> int:
+    found = COLUMN.match(line)
+    return found.end() if found else 0
+
+
+def _has_column(line: str) -> bool:
+    return _hang(line) > len(line) - len(line.lstrip())
+
+
+def _hanging(line: str, width: int) -> str:
+    # Imported here: only help needs it.
+    import textwrap
+
+    indent = " " * _hang(line)
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
