@@ -57,6 +57,7 @@ async def whole(request: web.Request, size: int, answer: Callable[[], Awaitable[
         held.let_go()  # the error may be kept for longer
         raise
     if isinstance(response.body, bytes | bytearray):
+        response.headers["Content-Length"] = str(len(response.body))  # told to whoever counts, before it is sent
         response.body = held.with_data(response.body)
     return response
 
