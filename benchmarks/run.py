@@ -7,9 +7,7 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +16,9 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.dialect import private
 from benchmarks.load import Target, Work, measure
+from benchmarks.serving import free_port, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,35 +31,20 @@ PROJECTS = range(1, 13)
 Rows = dict[tuple[str, int, int], dict[str, list[dict[str, float]]]]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
-def running(command: list[str], port: int, **environment: str) -> Iterator[int]:
-    """Give the process id of a server that answers on `port`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command], env={**os.environ, **environment}, stderr=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
+def running(command: list[str], port: int, folder: Path, **environment: str) -> Iterator[int]:
+    """Give the process id of a server of our own that answers on `port`."""
+    words = [sys.executable, "-m", *command]
+    with started(words, port, folder / "log", env={**os.environ, **environment}) as process:
         yield process.pid
-    finally:
-        process.terminate()
-        process.wait(40)
 
 
 @contextlib.contextmanager
 def floor(mode: str, folder: Path, size: int) -> Iterator[Target]:
     port = free_port()
     command = ["benchmarks.floors", mode, "--port", str(port), "--folder", str(folder / mode), "--size", str(size)]
-    with running(command, port) as pid:
-        yield Target(mode, port, "", pid, PROJECTS)
+    with running(command, port, folder) as pid:
+        yield Target(mode, port, [pid], PROJECTS)
 
 
 @contextlib.contextmanager
@@ -67,9 +52,9 @@ def vault(folder: Path, workers: int) -> Iterator[Target]:
     port, token = free_port(), f"glpat-{secrets.token_hex(16)}"
     command = ["cli.main", "serve", "--data", str(folder / f"vault-{workers}"), "--port", str(port)]
     limits = {"SECURE_FILES_SECURE_FILE_BYTES": str(6 * MIB), "SECURE_FILES_ROOT_TOKEN": token}
-    with running([*command, "--workers", str(workers)], port, **limits) as pid:
+    with running([*command, "--workers", str(workers)], port, folder, **limits) as pid:
         projects = [make_project(port, token, number) for number in PROJECTS]
-        yield Target(f"vault-{workers}", port, token, pid, projects)
+        yield Target(f"vault-{workers}", port, [pid], projects, private(token))
 
 
 def make_project(port: int, token: str, number: int) -> int:
@@ -94,19 +79,21 @@ def warm(folder: Path) -> None:
     path.unlink()
 
 
-def one_round(target: Target, size: int, seconds: float, rows: Rows) -> None:
-    """Upload, download and list at both concurrencies, then remove what was made."""
+def one_round(target: Target, size: int, seconds: float, rows: Rows, *, remove: bool = True) -> None:
+    """Upload, download and list at both concurrencies; then remove what was made, unless its folder goes anyway."""
     made: list[str] = []
     for connections in (1, 16):
         for operation in ("upload", "download", "list"):
             if operation == "list" and size != SIZES[0]:
                 continue
             upload = operation == "upload"
+            if operation == "download" and not made:
+                continue  # a peer that takes nothing
             count, first = (UPLOADS[size], len(made)) if upload else (1_000_000, 0)
             result = measure(target, Work(operation, size, connections, count, seconds, first), made)
             made += result.made
             rows.setdefault((operation, size, connections), {}).setdefault(target.name, []).append(result.row())
-    if target.name != "bare":
+    if remove and target.name != "bare":
         measure(target, Work("delete", 1, 1, len(made), 600), made)
 
 

@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.load import tree
+from benchmarks.processes import tree
 from benchmarks.soak_load import Client
 from benchmarks.soak_plot import drawn
 

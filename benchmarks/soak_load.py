@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.load import Link
+from benchmarks.dialect import Link, private
 
 SAMPLES = sorted((Path(__file__).parent.parent / "sample_certs" / "files").iterdir())
 SIZES = (0, 2_000, 65_537, 400_000, 1_500_000)
@@ -52,7 +52,7 @@ class Client(threading.Thread):
         self._stop_told = stop
         self.counts: Counter[str] = Counter()
         self._random = random.Random(number)
-        self._link = Link(port, token)
+        self._link = Link(port, private(token))
         self._project = 0
         self._secure: list[int] = []
         self._markdown: list[int] = []
@@ -67,7 +67,7 @@ class Client(threading.Thread):
                 getattr(self, f"do_{self._random.choice(KINDS)}")()
             except (OSError, ValueError, IndexError) as error:
                 self.counts[f"broken connection {type(error).__name__}"] += 1
-                self._link = Link(self._port, self._token)
+                self._link = Link(self._port, private(self._token))
             self._stop_told.wait(self._random.uniform(0, 2 * self.pause))
 
     def _ask(self, kind: str, line: str, headers: str = "", body: str | bytes = b"") -> Any:
@@ -138,7 +138,7 @@ class Client(threading.Thread):
 
     def do_wrong(self) -> None:
         """Come with a wrong token, and ask for what is not there."""
-        status, _, _ = Link(self._port, f"glpat-{self._random.getrandbits(64)}").request(f"GET {self._path}")
+        status, _, _ = Link(self._port, private(f"glpat-{self._random.getrandbits(64)}")).request(f"GET {self._path}")
         self.counts[f"wrong token {status}"] += 1
         self._ask("missing", f"GET {self._path}/secure_files/999999999")
 

@@ -1,0 +1,1 @@
+"""Other stores of files, run for real beside the vault and loaded by the same client."""
