@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from cli.manner import Manner
+from cli.manner import Manner, Parser
 from server.version import VERSION
+
+if TYPE_CHECKING:
+    import argparse
 
 ABOUT = "A vault for the files that app signing depends on, speaking GitLab's REST API v4."
 EPILOG = """\
@@ -60,7 +62,7 @@ def parser(argv: list[str] | None) -> argparse.ArgumentParser:
 
     Only the command that `argv` asks for is loaded, with `None` every one.
     """
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="secure-files",
         description=ABOUT,
         epilog=EPILOG,

@@ -79,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
         shown = [row for row in found if expiry.falls_within([row], now, options.within)]
     print(FORMATS[options.format](shown, now, _origin(options)))
     if unread:
-        say(f"{unread} file{'s' if unread > 1 else ''} could not be read and may expire unnoticed; see metadata_error")
+        files = f"{unread} file{'s' if unread > 1 else ''}"
+        say(f"{files} could not be read and may expire unnoticed; `secure-files doctor` says why")
     if options.fail_within is not None and expiry.falls_within(found, now, options.fail_within):
         return 1
     return 0

@@ -28,6 +28,11 @@ EXIT STATUS
   2 an option is wrong; 5 the file is not there, or is none
 """
 
+WAYS_OUT = {
+    "password_missing": "; name the variable that holds its password with --password-env",
+    "password_wrong": "; is it the password of this file, and is the file whole?",
+}
+
 
 def register(sub: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -56,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print_text(facts)
     if found.error:
-        say(f"{options.file.name} could not be read: {found.error}")
+        say(f"{options.file.name} could not be read: {found.error}{WAYS_OUT.get(found.error, '')}")
     return 1 if found.error else 0
 
 

@@ -1,13 +1,24 @@
-"""How `--help` is set: what is told about a command fits the window, examples stay as they are to be pasted."""
+"""How the command line explains itself: help that fits the window, and where to find it after a mistake."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
+from typing import NoReturn
 
 WIDEST = 118
 """Longer lines are hard to read, however wide the window is."""
 COLUMN = re.compile(r" *(?:\S+ {2,})?")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says where to read on when the command line is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with 2, the usage and what is wrong."""
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: error: {message}; see `{self.prog} --help`\n")
 
 
 class Manner(argparse.RawDescriptionHelpFormatter):

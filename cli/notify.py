@@ -54,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
 
     settings = shared.load(options)
     if not settings.recipients and not options.status:
-        raise Invalid("recipients", "is missing: name the TOML file that says who is told")
+        raise Invalid(
+            "recipients", "is missing: --recipients names the TOML file that says who is told; see docs/notices.md"
+        )
     recipients = [] if options.status else read(Path(settings.recipients))
     if options.test:
         return _test(recipients)

@@ -127,7 +127,7 @@ class Remote:
                     return answer
                 why, pause = f"{self.called} answered {answer.status}: {answer.told()}", answer.headers["Retry-After"]
             else:
-                why, pause = f"no good answer from {self.api}: {getattr(answer, 'reason', answer)}", None
+                why, pause = f"no good answer from {self.api}: {_told(answer)}", None
                 if self.patience.ended(tried) or _is_final(answer):
                     raise Unavailable(why) from answer
             self.patience.wait(tried, why, pause)
@@ -227,7 +227,16 @@ def _said(error: urllib.error.HTTPError) -> bytes:
         return b""
 
 
+def _cause(trouble: Exception) -> object:
+    return getattr(trouble, "reason", trouble)
+
+
+def _told(trouble: Exception) -> str:
+    """Return what kept an answer away, the system's errors without their number."""
+    cause = _cause(trouble)
+    return (isinstance(cause, OSError) and cause.strerror) or str(cause)
+
+
 def _is_final(trouble: Exception) -> bool:
     """Say whether trying again is of no use: a certificate that is not good, an address that is none."""
-    reason = getattr(trouble, "reason", trouble)
-    return isinstance(reason, ssl.SSLCertVerificationError | ValueError | http.client.InvalidURL)
+    return isinstance(_cause(trouble), ssl.SSLCertVerificationError | ValueError | http.client.InvalidURL)

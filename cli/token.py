@@ -68,5 +68,5 @@ def _user(people: People, username: str) -> User:
     # An empty name, such as a variable that is not set, would find everybody.
     found = people.find(Page(), username=username).rows if username else []
     if not found:
-        raise Unavailable(f"there is no user called {username!r}")
+        raise Unavailable(f"there is no user called {username!r}; an administrator makes one by POST /api/v4/users")
     return found[0]

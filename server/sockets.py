@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ REFUSAL = (
     "{} can be reached by others, and they would send tokens and files in clear: give --tls-certificate and --tls-key, "
     "or --trusted-proxy with the address of the proxy that has TLS, or --insecure-http if this network is safe"
 )
+
+WAYS_OUT = {
+    errno.EADDRINUSE: "; stop what listens there, or choose another --port (0 takes a free one)",
+    errno.EACCES: "; choose a --port from 1024 on",
+}
 
 
 def refuse_open_address(host: str) -> None:
@@ -50,7 +56,8 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
             listening.listen(BACKLOG)
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise Unavailable(f"cannot listen on {host}:{port}: {reason}") from error
+            way_out = WAYS_OUT.get(getattr(error, "errno", 0), "")
+            raise Unavailable(f"cannot listen on {host}:{port}: {reason}{way_out}") from error
         listening.setblocking(False)
         yield listening
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 60.0
 DEMO = [sys.executable, "-m", "sample_certs.demo"]
-UNREAD = "secure-files: 3 files could not be read and may expire unnoticed; see metadata_error\n"
+UNREAD = "secure-files: 3 files could not be read and may expire unnoticed; `secure-files doctor` says why\n"
 SAMPLES = {each.name: each for each in catalogue() if each.demo}
 
 

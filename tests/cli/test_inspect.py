@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import sample_certs
+from cli.inspect import WAYS_OUT
 from sample_certs.catalogue import catalogue
 from tests.cli.runner import run, start
 
@@ -39,7 +40,8 @@ class TestSamples:
             assert found["metadata"]["kind"] == found["kind"]
         else:
             assert outcome.status == 1
-            assert outcome.err == f"secure-files: {sample.name} could not be read: {sample.reason}\n"
+            way_out = WAYS_OUT.get(sample.reason, "")
+            assert outcome.err == f"secure-files: {sample.name} could not be read: {sample.reason}{way_out}\n"
             assert found["metadata"] is None
         if sample.expires_in is None:
             assert found["expires_at"] is None

@@ -76,6 +76,7 @@ class TestExitStatus:
 
         assert (outcome.status, outcome.out) == (2, "")
         assert "usage: secure-files" in outcome.err
+        assert "--help`" in outcome.err
 
     def test_an_option_is_not_guessed_from_its_beginning(self) -> None:
         """`--password hunter2` would be taken for `--password-env`, and answered with the password."""

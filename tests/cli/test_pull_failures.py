@@ -92,7 +92,9 @@ class TestMistakes:
         outcome = run("pull")
 
         assert (outcome.status, outcome.out) == (7, "")
-        assert outcome.err.splitlines()[-1].startswith("secure-files: no good answer from http://127.0.0.1:1/api/v4: ")
+        assert outcome.err.splitlines()[-1].startswith(
+            "secure-files: no good answer from http://127.0.0.1:1/api/v4: Connection refused"
+        )
 
     @pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"{}", b'[{"id": "1"}]', b"[1]", b"[[]]", b"\xff"])
     def test_7_for_a_server_that_is_no_vault(self, job: Job, between: Between, body: bytes) -> None:

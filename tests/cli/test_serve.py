@@ -169,7 +169,8 @@ class TestRefused:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             text = self.refused(5, "--data", "data", "--port", port, cwd=tmp_path)
-        assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in text
+        assert f"cannot listen on 127.0.0.1:{port}: Address already in use; " in text
+        assert "choose another --port" in text
 
     def test_5_when_the_address_is_not_this_machines(self, tmp_path: Path) -> None:
         text = self.refused(5, "--data", "data", "--host", "192.0.2.1", "--port", "0", "--insecure-http", cwd=tmp_path)
