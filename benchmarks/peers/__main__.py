@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.peers import nginx
+from benchmarks.peers import nginx, openbao, seaweedfs, swift
 from benchmarks.peers.peer import Missing, Peer, prove
 from benchmarks.run import SIZES, Rows, floor, one_round, show, vault, warm
 from benchmarks.serving import NotRunning
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from benchmarks.load import Target
 
-PEERS = {module.PEER.name: module.PEER for module in (nginx,)}
+PEERS = {module.PEER.name: module.PEER for module in (nginx, openbao, seaweedfs, swift)}
 TOOLS = Path(tempfile.gettempdir()) / "secure-files-peers"
 
 
