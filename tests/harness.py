@@ -62,7 +62,8 @@ class Client:
     def __call__(self, method: str, path: str, **kwargs: Any) -> Answer:
         """Send a request; but for those of git, of `/-/` and `/metrics`, paths lie under /api/v4."""
         headers = {**self._headers, **kwargs.pop("headers", {})}
-        prefix = "" if path.startswith(("/-/", "/metrics")) or ".git/" in path else "/api/v4"
+        outside = path.startswith(("/-/", "/metrics")) or ".git/" in path or "/info/refs" in path
+        prefix = "" if outside else "/api/v4"
         request = requests.Request(method, self.url + prefix, headers=headers, **kwargs)
         prepared = self._session.prepare_request(request)
         # requests would normalise dots and escapes: the path goes out as the test wrote it.

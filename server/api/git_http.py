@@ -16,9 +16,10 @@ from aiohttp import web
 from server import auditing, cgi
 from server.access import Endpoint, authenticate, count_anonymous
 from server.app_keys import GIT_SLOTS, OFFLOAD, SERVICES, SETTINGS
-from server.describing import FILE, PLAIN, PROBLEM, TEXT, USUAL, About, Answer, Value, one_of
+from server.describing import FILE, PLAIN, PROBLEM, TEXT, UNLISTED, USUAL, About, Answer, Value, one_of
 from server.errors import Refused
 from server.settings import MIB
+from server.urls import base_url
 from vault.errors import Forbidden, NotFound, TooLarge, Unauthenticated
 from vault.models import Role
 from vault.repositories.rights import may_read
@@ -56,6 +57,16 @@ async def refs(request: web.Request) -> web.StreamResponse:
         # Without `service` a client would read files one by one, and the server could check nothing.
         return web.Response(status=403, text="This server speaks git's smart HTTP protocol only.\n")
     return await _serve(request, service, "/info/refs", f"service={service}")
+
+
+async def elsewhere(request: web.Request) -> web.Response:
+    """Lead git from an address without `.git`, as people type it, to the one with it, whether there is any."""
+    service = request.query.get("service", "")
+    if service not in SCOPES:
+        raise web.HTTPNotFound
+    path = request.rel_url.raw_path.removesuffix("/info/refs")
+    place = f"{base_url(request)}{path}.git/info/refs?service={service}"
+    return web.Response(status=301, headers={"Location": place})
 
 
 async def fetch(request: web.Request) -> web.StreamResponse:
@@ -258,6 +269,7 @@ LOGIN = Endpoint(
     basic_job_token=True,
 )
 ROOT = "/{path:.+}.git"
+BARE = "/{path:(?!api/|-/).+}/info/refs"
 ENDPOINTS = (
     Endpoint(
         "GET",
@@ -267,6 +279,7 @@ ENDPOINTS = (
         open=True,
         about=_spoken("*/*").asking(Value("service", one_of(FETCH, PUSH), required=True)),
     ),
+    Endpoint("GET", BARE, elsewhere, action="git.redirect", open=True, about=UNLISTED),
     Endpoint("POST", f"{ROOT}/{FETCH}", fetch, action="git.fetch", open=True, about=_sent(FETCH)),
     Endpoint("POST", f"{ROOT}/{PUSH}", push, action="git.push", open=True, about=_sent(PUSH)),
 )

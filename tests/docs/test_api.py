@@ -171,7 +171,9 @@ def of_everybody(column: str) -> list[tuple[str, str]]:
 class TestRoutesWithoutALogin:
     @pytest.mark.parametrize(("method", "path"), of_everybody("not asked"))
     def test_answer_everybody(self, vault: RunningVault, method: str, path: str) -> None:
-        assert vault.nobody(method, path).status == 200
+        path = path.replace(":path", "a/b") + ("?service=git-upload-pack" if path.endswith("/refs") else "")
+
+        assert vault.nobody(method, path).status in (200, 301)
 
     @pytest.mark.parametrize(("method", "path"), of_everybody("its own"))
     def test_that_ask_in_their_own_way_do_ask(self, vault: RunningVault, method: str, path: str) -> None:

@@ -81,6 +81,49 @@ class TestCloning:
         assert git("branch", "--show-current", cwd=tmp_path / "c") == "next"
 
 
+class TestAnAddressWithoutDotGit:
+    """Which people type, and which GitLab redirects."""
+
+    def test_is_cloned_and_pushed_to_all_the_same(self, repository: Repository, clone: Path, tmp_path: Path) -> None:
+        short = repository.url(repository.root).removesuffix(".git")
+
+        git("clone", "--quiet", short, str(tmp_path / "short"))
+        assert push(clone, short, "HEAD:refs/heads/topic").startswith("ok ")
+        git("fetch", "--quiet", cwd=tmp_path / "short")
+
+        assert git("rev-parse", "origin/topic", cwd=tmp_path / "short") == repository.git("rev-parse", "topic")
+
+    @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+    def test_is_told_the_right_one_before_anybody_is_asked(self, repository: Repository, service: str) -> None:
+        path = f"/{repository.project['path_with_namespace']}"
+
+        answer = exchange(repository.vault.url, request("GET", f"{path}/info/refs?service={service}"))
+
+        host = "http://vault.test"
+        assert (answer.status, answer.headers["location"]) == (301, f"{host}{path}.git/info/refs?service={service}")
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/{}/info/refs",
+            "/{}/info/refs?service=git-evil",
+            "/{}/git-upload-pack",
+            "/api/v4/projects/info/refs?service=git-upload-pack",
+        ],
+    )
+    def test_is_none_for_anything_else(self, repository: Repository, path: str) -> None:
+        asked = path.format(repository.project["path_with_namespace"])
+
+        answer = exchange(repository.vault.url, request("GET", asked))
+
+        assert (answer.status, answer.json) == (404, {"error": "404 Not Found"})
+
+    def test_leads_to_no_other_host(self, repository: Repository) -> None:
+        answer = exchange(repository.vault.url, request("GET", "//evil.test/x/info/refs?service=git-upload-pack"))
+
+        assert answer.headers.get("location", "http://vault.test/").startswith("http://vault.test/")
+
+
 class TestFetching:
     def test_brings_what_was_written_meanwhile(self, repository: Repository, clone: Path) -> None:
         """With some hundred commits the client's requests are compressed."""
@@ -132,6 +175,15 @@ class TestPushing:
 
             assert "exceeds maximum allowed size" in push(clone, small.url(small.root), "main")
             assert vault.root.get(f"/projects/{small.id}").json["empty_repo"] is True
+
+
+class TestPushOptions:
+    def test_are_taken_and_mean_nothing_here(self, repository: Repository, clone: Path) -> None:
+        """People skip pipelines with them, of which there are none."""
+        done = run_git("push", "-o", "ci.skip", repository.url(repository.root), "HEAD:main", cwd=clone)
+
+        assert done.returncode == 0, done.stderr
+        assert repository.git("rev-parse", "main") == git("rev-parse", "HEAD", cwd=clone)
 
 
 class TestWhoMay:

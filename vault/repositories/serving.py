@@ -35,6 +35,7 @@ PUSHING = {
     "receive.fsckObjects": "true",
     **{f"receive.fsck.{fault}": "ignore" for fault in program.HARMLESS},
     "receive.autogc": "false",
+    "receive.advertisePushOptions": "true",  # as `git push -o ci.skip`, which fails where none are taken
     "receive.denyDeleteCurrent": "ignore",  # the hook says it in better words
     "core.filesRefLockTimeout": "5000",
     "core.packedRefsTimeout": "5000",
