@@ -121,8 +121,8 @@ def retry_later() -> web.Response:
 
 
 def json_answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a JSON answer; text that is JSON already goes out as it is."""
-    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return web.Response(
-        body=text.encode("utf-8", "replace"), status=status, headers=headers, content_type="application/json"
-    )
+    """Return a JSON answer; text or bytes that are JSON already go out as they are."""
+    if not isinstance(body, bytes):
+        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        body = text.encode("utf-8", "replace")
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")

@@ -46,12 +46,15 @@ def _number(request: web.Request, name: str, default: int) -> int:
     return int(text[:30])
 
 
-def answer(request: web.Request, page: Page, total: int, body: object) -> web.Response:
-    """Answer with one page as JSON, or 304 when the client has exactly this already."""
+def answer(request: web.Request, page: Page, total: int, body: object, digest: bytes | None = None) -> web.Response:
+    """Answer with one page as JSON, or 304 when the client has exactly this already.
+
+    `digest` stands for the body where it is known: hashing a page costs more than all else that is done for it.
+    """
     response = json_answer(body, headers=headers(request, page, total))
     assert isinstance(response.body, bytes)
     # With the headers, as a total may change where a page does not.
-    tag = hashlib.sha256(response.headers["Link"].encode() + response.body).hexdigest()[:32]
+    tag = hashlib.sha256(response.headers["Link"].encode() + (digest or response.body)).hexdigest()[:32]
     response.headers["ETag"] = f'W/"{tag}"'
     if matches(request.headers.get("If-None-Match", ""), tag):
         return web.Response(status=304, headers={"ETag": f'W/"{tag}"'})

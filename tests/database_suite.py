@@ -133,6 +133,25 @@ class DatabaseSuite:
         database.write(work)
         assert names(database) == ["clean"]
 
+    # What is known
+
+    def test_what_is_known_is_forgotten_with_the_next_commit(self, database):
+        database.known().keep("a", 1)
+        add(database, "x")
+        assert database.known().get("a") is None
+
+    def test_who_was_given_a_place_before_a_commit_keeps_nothing_for_those_after_it(self, database):
+        place = database.known()
+        add(database, "x")
+        database.known()
+        place.keep("a", 1)
+        assert database.known().get("a") is None
+
+    def test_a_closed_catalog_knows_nothing(self, database):
+        database.close()
+        with pytest.raises(Unavailable):
+            database.known()
+
     # Reading
 
     def test_no_rows_are_an_empty_list(self, database):

@@ -44,8 +44,15 @@ class Access:
             return Role.NONE
         if principal.user.is_admin:
             return Role.OWNER
-        direct = self._level("project", project.id, principal.user)
-        return max(direct, self._namespace_level(self._projects.namespace(project.namespace_id), principal.user))
+        # By date: a membership may end without anybody's commit.
+        recent, key = self._db.known(), ("role", project.id, principal.user.id, clock.today())
+        role: Role | None = recent.get(key)
+        if role is None:
+            direct = self._level("project", project.id, principal.user)
+            namespace = self._projects.namespace(project.namespace_id)
+            role = max(direct, self._namespace_level(namespace, principal.user))
+            recent.keep(key, role)
+        return role
 
     def group_role(self, principal: Principal, group: Namespace) -> Role:
         """Return the caller's highest access level in a namespace."""

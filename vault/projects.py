@@ -170,10 +170,15 @@ class Projects:
 
     def get(self, project_id: int) -> Project:
         """Return a project by id. Raises `NotFound`."""
-        rows = self._db.query(sql.PROJECT, id=project_id)
-        if not rows:
-            raise NotFound("Project")
-        return project_of(rows[0])
+        recent = self._db.known()
+        found: Project | None = recent.get(("project", project_id))
+        if found is None:
+            rows = self._db.query(sql.PROJECT, id=project_id)
+            if not rows:
+                raise NotFound("Project")
+            found = project_of(rows[0])
+            recent.keep(("project", project_id), found, len(rows[0]["settings"]))
+        return found
 
     def at(self, full_path: str) -> Project:
         """Return a project by `group/name`, whatever its case. Raises `NotFound`."""

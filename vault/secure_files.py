@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ from vault.catalog import access as access_sql
 from vault.catalog import secure_files as sql
 from vault.clock import in_days, now, today
 from vault.contents import Content
+from vault.documents import Documents
 from vault.errors import BlobMissing, Conflict, Invalid, LimitExceeded, NotFound, StorageFull, TooLarge, UnsafePath
 from vault.models import Listing, Page, Principal, Role, SecureFile
 from vault.storage import Owner
@@ -46,15 +48,22 @@ class SecureFiles:
 
     def documents(
         self, project_id: int, page: Page, *, name: str | None = None, expires_before: str | None = None
-    ) -> Listing[str]:
+    ) -> Documents:
         """Return the project's files as JSON texts, newest first; of one name, or expiring before a moment."""
-        where = {"project": project_id, "name": name, "before": expires_before}
+        recent, key = self._db.known(), ("secure files", project_id, page, name, expires_before)
+        found: Documents | None = recent.get(key)
+        if found is None:
+            found = self._documents(page, {"project": project_id, "name": name, "before": expires_before})
+            recent.keep(key, found, 2 * len(found.body))
+        return found
+
+    def _documents(self, page: Page, where: dict[str, Any]) -> Documents:
         rows = self._db.query(sql.DOCUMENTS, **where, size=page.size, offset=page.offset)
         if page.number == 1 and len(rows) < page.size:
             total = len(rows)
         else:
             total = self._db.query(sql.COUNT_FILTERED, **where)[0]["n"]
-        return Listing([_with_id(row["id"], row["document"]) for row in rows], total)
+        return Documents([_with_id(row["id"], row["document"]) for row in rows], total)
 
     def of_project(self, project_id: int, page: Page) -> list[SecureFile]:
         """Return the project's files, newest first."""
@@ -194,14 +203,24 @@ class SecureFiles:
 
         Not the content where a service has to be asked for its key: that is not short.
         """
-        file = self.get(project_id, file_id)
         if not self._storage.opens_quickly:
-            return file, None
-        try:
-            blob = self._envelope(file)
-        except BlobMissing:
-            return file, None
-        return file, None if blob.sealed is None else self._storage.read(blob)
+            return self.get(project_id, file_id), None
+        file, blob = self._in_row(project_id, file_id)
+        return file, None if blob is None else self._storage.read(blob)
+
+    def _in_row(self, project_id: int, file_id: int) -> tuple[SecureFile, Blob | None]:
+        """Return a file, and its envelope when its sealed content lies there."""
+        recent, key = self._db.known(), ("secure file", project_id, file_id)
+        found: tuple[SecureFile, Blob | None] | None = recent.get(key)
+        if found is None:
+            file = self.get(project_id, file_id)
+            with suppress(BlobMissing):
+                blob = self._envelope(file)
+                if blob.sealed is not None:
+                    recent.keep(key, (file, blob), len(blob.sealed) + len(file.document))
+                    return file, blob
+            found = file, None
+        return found
 
     def content(self, project_id: int, file_id: int) -> tuple[SecureFile, bytes | bytearray]:
         """Return a file and its whole content, verified. Raises `NotFound`, `Damaged`, `UnknownKey`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -65,7 +64,7 @@ class Tokens:
 
     def digest(self, secret: str) -> str:
         """Return what the catalog knows a token by."""
-        return hmac.new(self._pepper, secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        return hmac.digest(self._pepper, secret.encode("utf-8", "replace"), "sha256").hex()
 
     def create(
         self, user: User, name: str, scopes: Sequence[str], expires_at: date | None, secret: str | None = None
@@ -113,14 +112,22 @@ class Tokens:
         """Return whom a personal access token stands for.
 
         Raises `TokenRevoked`, `TokenExpired`, or `Unauthenticated` for one that does not exist. Nothing is remembered
-        between calls, so what is revoked is refused by every process at once.
+        beyond the next commit, so what is revoked is refused by every process at once.
         """
         self._refuse_mistyped(secret)
         digest = self.digest(secret)
+        recent = self._db.known()
+        row: Row | None = recent.get(("token", digest))
+        if row is None:
+            row = self._row(digest)
+            recent.keep(("token", digest), row)
+        return self.principal_of(row)
+
+    def _row(self, digest: str) -> Row:
         rows = self._db.query(sql.TOKEN_BY_DIGEST, digest=digest)
         if not rows or not hmac.compare_digest(rows[0]["digest"], digest):
             raise Unauthenticated
-        return self.principal_of(rows[0])
+        return rows[0]
 
     def principal_of(self, row: Row) -> Principal:
         """Return whom the token in a row (`TOKEN_BY_DIGEST`) stands for, as `personal` does."""

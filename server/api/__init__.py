@@ -23,7 +23,9 @@ from server.api import (
     users,
 )
 
+# The router tries routes in this order: what is asked most of all comes first.
 FAMILIES = (
+    secure_files,
     health,
     openapi,
     metrics,
@@ -36,7 +38,6 @@ FAMILIES = (
     repository_files,
     doctor,
     expiry,
-    secure_files,
     uploads,
     artifacts,
     runner,

@@ -61,6 +61,8 @@ async def index(request: web.Request) -> web.Response:
     page, filters = paging.read_page(request), _filters(request)
     files = request.app[SERVICES].secure_files
     listing = await request.app[OFFLOAD].read(files.documents, found.id, page, **filters)
+    if not listing.too_long:
+        return paging.answer(request, page, listing.total, listing.body, listing.digest)
     rows = await _fitting(request, listing.rows)
     return paging.answer(request, page, listing.total, f"[{','.join(rows)}]")
 

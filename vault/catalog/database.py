@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
+    from vault.catalog.recent import Known
     from vault.catalog.schema import Migration
 
 Scalar = str | int | float | bytes | None
@@ -91,6 +92,12 @@ class Database(Protocol):
 
         For an event loop: `await asyncio.wrap_future(database.submit(work))` needs no thread of its own. A future
         cancelled before its work began is never run; afterwards it cannot be cancelled.
+        """
+
+    def known(self) -> Known:
+        """Return a place for what is made of rows: the same one until anybody commits something, then an empty one.
+
+        An engine that cannot tell that for less than a read gives out an empty one each time. Raises `Unavailable`.
         """
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:

@@ -17,6 +17,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from vault.catalog.schema import MIGRATIONS
+from vault.catalog.sqlite_recent import Recent
 from vault.catalog.sqlite_statements import SqliteSnapshot, engine_errors_translated, lacks_room, run
 from vault.catalog.sqlite_writer import GroupWriter, exclusive
 from vault.errors import Conflict, Damaged, Unavailable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from vault.ballast import Ballast
     from vault.catalog.database import Row, Scalar, Transaction
+    from vault.catalog.recent import Known
     from vault.catalog.schema import Migration
 
 T = TypeVar("T")
@@ -70,6 +72,7 @@ class SqliteDatabase:
         self._closed = False
         # The connection used last is taken first: its cache is warm. There are never more than reads at one time.
         self._readers: deque[sqlite3.Connection] = deque()
+        self._recent = Recent(lambda: self._connect(_READER).conn)
         self._ballast = ballast
         self._writer = GroupWriter(lambda: self._connect(_WRITER).conn, self._lock_file, ballast)
 
@@ -105,6 +108,10 @@ class SqliteDatabase:
             return run(reader, sql, params)
         finally:
             self._give_back(reader)
+
+    def known(self) -> Known:
+        """Ask a connection of its own whether another one has committed."""
+        return self._recent.known()
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Wait for the work's turn and its commit."""
@@ -156,6 +163,7 @@ class SqliteDatabase:
     def close(self) -> None:
         """End the reads and the writes under way; the last connection of all moves the log into the file."""
         self._closed = True
+        self._recent.close()
         self._close_idle_readers()
         self._writer.close()
 

@@ -41,7 +41,7 @@ def run(connection: sqlite3.Connection, sql: str, params: Mapping[str, Scalar]) 
         cursor = connection.execute(sql, values)
         found = cursor.fetchall()
     except sqlite3.Error as error:
-        _raise_translated(error)
+        raise_translated(error)
     if not found:
         return []
     names = [column[0] for column in cursor.description]
@@ -74,7 +74,7 @@ def engine_errors_translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        _raise_translated(error)
+        raise_translated(error)
 
 
 def lacks_room(error: Unavailable) -> bool:
@@ -86,7 +86,8 @@ def lacks_room(error: Unavailable) -> bool:
     return isinstance(error, StorageFull) or code == sqlite3.SQLITE_IOERR_SHMSIZE
 
 
-def _raise_translated(error: sqlite3.Error) -> NoReturn:
+def raise_translated(error: sqlite3.Error) -> NoReturn:
+    """Raise what an error of the engine's is called in the vault."""
     failure = _in_the_vaults_words(error)
     if failure is None:
         raise error

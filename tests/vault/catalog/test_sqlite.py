@@ -10,6 +10,7 @@ from os import umask
 import pytest
 
 from tests.database_suite import ADD, TEST_TABLES, DatabaseSuite, add, names, occupied
+from vault.catalog.recent import BUDGET
 from vault.catalog.schema import MIGRATIONS
 from vault.catalog.sqlite import SqliteDatabase
 from vault.catalog.sqlite_writer import MOST_AT_ONCE, exclusive
@@ -47,6 +48,32 @@ class TestSqliteDatabase(DatabaseSuite):
         with closing(SqliteDatabase(path)) as database:
             database.migrate(TEST_TABLES)
             yield database
+
+
+class TestKnown:
+    """What is kept of rows while nobody commits."""
+
+    def test_is_the_same_until_another_process_commits(self, path, database):
+        database.known().keep("a", "b")
+        assert database.known().get("a") == "b"
+
+        with closing(SqliteDatabase(path)) as other:
+            add(other, "x")
+        assert database.known().get("a") is None
+
+    def test_is_the_same_after_a_work_that_changed_nothing(self, database):
+        database.known().keep("a", "b")
+        database.write(lambda tx: tx.query("SELECT 1 AS one"))
+        assert database.known().get("a") == "b"
+
+    def test_takes_no_more_than_its_room(self, database):
+        place = database.known()
+        for number in range(1000):
+            place.keep(number, "x", 100_000)
+        place.keep("huge", "x", BUDGET)
+        kept = sum(place.get(number) is not None for number in range(1000))
+        assert 0 < kept * 100_000 <= BUDGET
+        assert place.get("huge") is None
 
 
 class TestFile:
