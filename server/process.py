@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from server import memory
 from server.app import make_app
 from server.app_keys import DRAINING
 from server.serving import Runner
@@ -127,6 +128,7 @@ def serve(
 
     With a `certificate` it speaks TLS, and reads that again at SIGHUP. `shared` is what workers count together.
     """
+    memory.keep_freed()
     app = partial(make_app, services, settings, shared)
     _note(services, "server.start")
     asyncio.run(_serve(app, settings.grace, listening, ready, parent, certificate))

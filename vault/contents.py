@@ -11,6 +11,7 @@ from vault.errors import BlobMissing, NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vault.blob_reading import BlobOpening
     from vault.crypto.streaming import OpeningReader
     from vault.models import Blob
     from vault.storage import Owner, SealedStorage
@@ -48,6 +49,11 @@ class Content:
             if (start, stop) == (0, self.size):
                 return self.storage.read(self._envelope())
             return b"".join(self._reader().pieces(start, stop))
+
+    def fetch(self) -> BlobOpening:
+        """Return all of the object with what opens it. Raises `Damaged`, `UnknownKey`, `NotFound`."""
+        with self._unless_deleted():
+            return self.storage.fetch(self._envelope())
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes | bytearray]:
         """Yield the same in pieces; most damage is raised before the first of them."""

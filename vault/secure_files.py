@@ -23,6 +23,7 @@ from vault.storage import Owner
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vault.blob_reading import BlobOpening
     from vault.catalog.database import Database, Transaction
     from vault.models import Blob, Finding, Inspect, Limits
     from vault.storage import SealedBlob, SealedStorage
@@ -225,6 +226,10 @@ class SecureFiles:
     def content(self, project_id: int, file_id: int) -> tuple[SecureFile, bytes | bytearray]:
         """Return a file and its whole content, verified. Raises `NotFound`, `Damaged`, `UnknownKey`."""
         return self._present(project_id, file_id, lambda file: self._storage.read(self._envelope(file)))
+
+    def fetch(self, project_id: int, file_id: int) -> tuple[SecureFile, BlobOpening]:
+        """Return a file, and its content with what opens it, whose turns raise as well. Raises as `content` does."""
+        return self._present(project_id, file_id, lambda file: self._storage.fetch(self._envelope(file)))
 
     def source(self, project_id: int, file_id: int) -> tuple[SecureFile, Content]:
         """Return a file and the way to its content, all of it verified and none kept. Raises as `content` does."""

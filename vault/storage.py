@@ -10,25 +10,26 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from vault import clock
+from vault.blob_reading import BlobOpening, BlobReader, naming
 from vault.catalog import blobs as sql
 from vault.catalog import care
 from vault.crypto.envelope import STREAM, BlobIdentity, commitment, require_commitment
 from vault.crypto.keyring import new_data_key
 from vault.crypto.keysource import WrappedKey
-from vault.crypto.layout import SEGMENT_SIZE, sealed_size
-from vault.crypto.streaming import OpeningReader, SealingWriter, open_bytes, seal_bytes
-from vault.errors import BlobMissing, Conflict, Damaged, NotFound, Tampered, Truncated, Unavailable, UnknownKey
+from vault.crypto.layout import sealed_size
+from vault.crypto.opening import Opening, open_bytes
+from vault.crypto.streaming import OpeningReader, SealingWriter, seal_bytes
+from vault.errors import Conflict, NotFound, Tampered, Truncated, Unavailable
 from vault.key_uses import KeyUses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from types import TracebackType
 
     from vault.blobs import BlobStore
@@ -181,9 +182,15 @@ class SealedStorage:
         """Return the whole plaintext, every byte of it verified. Raises `Damaged`, `UnknownKey`."""
         if blob.sealed is None and sealed_size(blob.size) > self._blobs.read_size:
             return self.open(blob).read_all()
-        with _naming(blob):
+        with naming(blob):
             aad, _, key = self._unwrap(blob)
             return open_bytes(key, aad, self._sealed(blob))
+
+    def fetch(self, blob: Blob) -> BlobOpening:
+        """Return the whole of an object, sealed as it is, with what opens it. Raises `Damaged`, `UnknownKey`."""
+        with naming(blob):
+            aad, _, key = self._unwrap(blob)
+            return BlobOpening(blob, Opening(key, aad, self._sealed(blob)))
 
     def _sealed(self, blob: Blob) -> bytes:
         """Return the stream itself, asked for with one byte more than there should be: one that is too long shows."""
@@ -200,9 +207,9 @@ class SealedStorage:
 
         Raises `Damaged`, now or when it is read, and `UnknownKey`.
         """
-        with _naming(blob):
+        with naming(blob):
             aad, _, key = self._unwrap(blob)
-            reader = _BlobReader(self._blobs, blob, key, aad)
+            reader = BlobReader(self._blobs, blob, key, aad)
             if reader.size != blob.size:
                 raise Truncated(f"{reader.size} bytes are stored where {blob.size} were")
         return reader
@@ -212,7 +219,7 @@ class SealedStorage:
 
         Raises `Damaged`, `UnknownKey`: what does not fit its row and its commitment is not wrapped anew.
         """
-        with _naming(blob):
+        with naming(blob):
             _, aad, key = self._unwrap(blob)
         return self.uses.wrap(key, aad)
 
@@ -337,45 +344,3 @@ class BlobWriter:
 
 class Abandoned(Exception):
     """A writer was left before its object was finished."""
-
-
-class _BlobReader(OpeningReader):
-    """Reads one object from where it lies; damage that shows only now is told with the object's id as well."""
-
-    def __init__(self, blobs: BlobStore, blob: Blob, key: bytes, aad: bytes) -> None:
-        self._blob = blob
-        sealed = blob.sealed
-        if sealed is None:
-            run = blobs.read_size // SEGMENT_SIZE
-            super().__init__(partial(blobs.read_at, blob.id), blobs.size(blob.id), key, aad, run=run)
-        else:
-            super().__init__(lambda at, length: sealed[at : at + length], len(sealed), key, aad)
-
-    def _fill(self, offset: int, target: memoryview) -> None:
-        with _naming(self._blob):
-            super()._fill(offset, target)
-
-    def check_ends(self) -> None:
-        """Open the first and the last segment, so that most damage shows before the first byte is handed on."""
-        with _naming(self._blob):
-            super().check_ends()
-
-
-@contextmanager
-def _naming(blob: Blob) -> Iterator[None]:
-    """Have damage that is found in the block name owner, object and key, once, so that its text says where to look."""
-    whose = f"{blob.owner}: " if blob.owner else ""
-    try:
-        yield
-    except UnknownKey as error:
-        raise UnknownKey(f"{whose}{error}", key_id=error.key_id) from error
-    except Damaged as error:
-        if error.blob_id and error.key_id:
-            raise
-        raise type(error)(whose + _located(error, blob), blob_id=blob.id, key_id=blob.kek_id) from error
-
-
-def _located(error: Damaged, blob: Blob) -> str:
-    if isinstance(error, BlobMissing):
-        return f"object {blob.id} is missing from the store (key {blob.kek_id})"
-    return f"object {blob.id} (key {blob.kek_id}): {error}"

@@ -16,7 +16,7 @@ from server.downloads import whole_or_part
 from server.errors import json_answer
 from server.held import whole
 from server.params import Check
-from server.sending import send
+from server.sending import opened, send
 from server.urls import API
 from vault.abridging import abridged, too_long
 from vault.access import parse_id
@@ -108,8 +108,8 @@ async def download(request: web.Request) -> web.StreamResponse:
         return whole_or_part(request, small, file.name, file.checksum)
 
     async def in_memory() -> web.Response:
-        kept, content = await offload.call(files.content, found.id, file.id)
-        return whole_or_part(request, content, kept.name, kept.checksum)
+        kept, content = await offload.call(files.fetch, found.id, file.id)
+        return whole_or_part(request, await opened(content), kept.name, kept.checksum)
 
     if (answer := await whole(request, file.size, in_memory)) is not None:
         return answer

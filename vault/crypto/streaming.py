@@ -336,15 +336,3 @@ def seal_bytes(key: bytes, aad: bytes, plain: Bytes) -> bytes:
         begin = index * SEGMENT_SIZE or HEADER_SIZE
         segments.seal_into(index, body, target[begin : begin + len(body) + TAG_SIZE], last=index == last)
     return bytes(sealed)
-
-
-def open_bytes(key: bytes, aad: bytes, sealed: Bytes) -> bytes:
-    """Return what a small stream that lies in memory whole was sealed from. Raises `Truncated`, `Tampered`."""
-    plain = bytearray(_LAYOUT.plain_size(len(sealed)))
-    segments = Segments(key, aad, bytes(sealed[:HEADER_SIZE]), _LAYOUT)
-    source, target = memoryview(sealed), memoryview(plain)
-    last = _LAYOUT.segments(len(sealed)) - 1
-    for index in range(last + 1):
-        body = source[index * SEGMENT_SIZE or HEADER_SIZE : (index + 1) * SEGMENT_SIZE]
-        segments.open_into(index, body, target[_LAYOUT.start(index) : _LAYOUT.start(index + 1)], last=index == last)
-    return bytes(plain)

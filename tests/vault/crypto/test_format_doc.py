@@ -14,7 +14,7 @@ import pytest
 from vault.crypto.envelope import BlobIdentity, require_commitment
 from vault.crypto.keyring import Keyring
 from vault.crypto.keysource import WrappedKey
-from vault.crypto.streaming import open_bytes
+from vault.crypto.opening import open_bytes
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "format.md").read_text()
 PROGRAM = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[-1]

@@ -8,7 +8,8 @@ import tracemalloc
 
 import pytest
 
-from vault.crypto.streaming import SealingWriter, open_bytes, seal_bytes
+from vault.crypto.opening import open_bytes
+from vault.crypto.streaming import SealingWriter, seal_bytes
 from vault.errors import Tampered, Truncated
 
 from .support import AAD, BORDER_SIZES, KEY, OTHER_KEY, SMALL, SMALL_BORDER_SIZES, opened, pattern, sealed

@@ -13,7 +13,8 @@ from vault.crypto.keyring import Keyring, new_data_key
 from vault.crypto.keysource import WrappedKey
 from vault.crypto.layout import SEGMENT_SIZE, Layout
 from vault.crypto.masterkeys import MasterKeys
-from vault.crypto.streaming import open_bytes, seal_bytes
+from vault.crypto.opening import open_bytes
+from vault.crypto.streaming import seal_bytes
 from vault.errors import Damaged, Tampered, Truncated
 
 from .support import AAD, OTHER_KEY, SMALL, opened, pattern, sealed
