@@ -12,7 +12,7 @@ from server.downloads import matches
 from server.errors import BadRequest, json_answer
 from server.logs import SECRET_PARAMETERS
 from server.urls import base_url
-from vault.models import Page
+from vault.models import COUNTED, Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,16 +69,16 @@ def cut(request: web.Request, rows: Sequence[T], present: Callable[[T], object])
 
 
 def headers(request: web.Request, page: Page, total: int) -> dict[str, str]:
-    """Return the `X-*` headers and `Link` for one page of `total` rows."""
+    """Return the `X-*` headers and `Link` for one page of `total` rows; of very many it is not said how many."""
     last = max(1, -(-total // page.size))
     following = page.number + 1 if page.number < last else None
     # A page past the end has no neighbours, as in GitLab: they would be empty as well.
     previous = page.number - 1 if 1 < page.number <= last else None
-    places = {"prev": previous, "next": following, "first": 1, "last": last}
+    known = total <= COUNTED
+    places = {"prev": previous, "next": following, "first": 1, "last": last if known else None}
     links = [f'<{_link(request, place, page.size)}>; rel="{rel}"' for rel, place in places.items() if place]
     return {
-        "X-Total": str(total),
-        "X-Total-Pages": str(last),
+        **({"X-Total": str(total), "X-Total-Pages": str(last)} if known else {}),
         "X-Page": str(page.number),
         "X-Per-Page": str(page.size),
         "X-Next-Page": str(following or ""),

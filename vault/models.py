@@ -257,6 +257,10 @@ class Inspect(Protocol):
         """Never raises for what the file holds."""
 
 
+COUNTED = 10_000
+"""Up to so many rows a list says how many there are, as in GitLab: a million takes longer to count than to show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list that is counted from 1."""
@@ -269,10 +273,15 @@ class Page:
         """Rows before this page."""
         return (self.number - 1) * self.size
 
+    @property
+    def most(self) -> int:
+        """Rows to count at most: enough to know whether there are more than are told, and whether a page follows."""
+        return max(COUNTED, self.offset + self.size) + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """One page of rows and how many there are in all."""
+    """One page of rows and how many there are in all; above `COUNTED` it may be that there are more."""
 
     rows: list[T]
     total: int

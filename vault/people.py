@@ -67,7 +67,7 @@ class People:
     def find(self, page: Page, username: str | None = None, search: str | None = None) -> Listing[User]:
         """Return users, newest first, by exact username or by a part of it."""
         where = {"key": key_of(username) if username else None, "term": like(search)}
-        total = self._db.query(sql.USERS_COUNT, **where)[0]["n"]
+        total = self._db.query(sql.USERS_COUNT, **where, most=page.most)[0]["n"]
         rows = self._db.query(sql.USERS, **where, size=page.size, offset=page.offset)
         return Listing([user_of(row) for row in rows], total)
 

@@ -64,7 +64,7 @@ class Pipelines:
 
     def of_project(self, project_id: int, page: Page) -> Listing[Pipeline]:
         """Return the project's pipelines, newest first."""
-        total = self._db.query(sql.PIPELINES_COUNT, project=project_id)[0]["n"]
+        total = self._db.query(sql.PIPELINES_COUNT, project=project_id, most=page.most)[0]["n"]
         rows = self._db.query(sql.PIPELINES_OF_PROJECT, project=project_id, size=page.size, offset=page.offset)
         return Listing([_pipeline(row) for row in rows], total)
 
@@ -163,7 +163,7 @@ class Pipelines:
     def jobs(self, project_id: int, page: Page, scope: Collection[str] = ()) -> Listing[Job]:
         """Return the project's jobs, newest first, only those in the statuses of `scope` when any are given."""
         where = {"project": project_id, "scope": f",{','.join(scope)}," if scope else None}
-        total = self._db.query(sql.JOBS_COUNT, **where)[0]["n"]
+        total = self._db.query(sql.JOBS_COUNT, **where, most=page.most)[0]["n"]
         rows = self._db.query(sql.JOBS_OF_PROJECT, **where, size=page.size, offset=page.offset)
         return Listing([job_of(row) for row in rows], total)
 

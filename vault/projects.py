@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vault import clock
 from vault.catalog import access as sql
+from vault.catalog import visible
 from vault.errors import Conflict, Invalid, NotFound
 from vault.models import Listing, Namespace, Page, Principal, Project, Role, Visibility
 from vault.people import key_of, like
@@ -110,7 +111,7 @@ class Projects:
         """Return the groups the caller may know of, by path."""
         user = principal.user
         where = {"admin": int(user.is_admin), "user": user.id, "term": like(search), "today": clock.today()}
-        total = self._db.query(sql.GROUPS_COUNT, **where)[0]["n"]
+        total = self._db.query(sql.GROUPS_COUNT, **where, most=page.most)[0]["n"]
         rows = self._db.query(sql.GROUPS, **where, size=page.size, offset=page.offset)
         return Listing([namespace_of(row) for row in rows], total)
 
@@ -200,17 +201,26 @@ class Projects:
         """Return the projects the caller may know of, newest first."""
         user = principal.user if principal else None
         where: dict[str, Scalar] = {
-            "admin": int(bool(user and user.is_admin and not membership)),
             "user": user.id if user else 0,
-            "member": int(membership),
-            "owned": int(owned),
+            "level": int(Role.NONE),
             "today": clock.today(),
             "term": like(search),
             "visibility": visibility if user else Visibility.PUBLIC,
         }
-        total = self._db.query(sql.PROJECTS_COUNT, **where)[0]["n"]
-        rows = self._db.query(sql.PROJECTS, **where, size=page.size, offset=page.offset)
-        return Listing([project_of(row) for row in rows], total)
+        asked = visible.Asked(
+            everything=user is not None and user.is_admin and not membership,
+            membership=membership,
+            owned=owned,
+            of_visibility=where["visibility"] is not None,
+            matching=where["term"] is not None,
+        )
+        cut = {"size": page.size, "offset": page.offset, "most": page.most}
+        rows = self._db.query(visible.page(asked), **where, **cut)
+        if not rows:
+            return Listing([], self._db.query(visible.count(asked), **where, most=page.most)[0]["n"])
+        if asked.everything and asked.matching and rows[0]["n"] == page.most:
+            rows = self._db.query(visible.newest(asked), **where, **cut)
+        return Listing([project_of(row) for row in rows], rows[0]["n"])
 
     def update(self, project: Project, changes: dict[str, Any]) -> Project:
         """Change name, description, default branch, visibility or settings; keys that are not given stay.
@@ -277,8 +287,8 @@ def namespace_of(row: Row) -> Namespace:
 
 
 def project_of(row: Row) -> Project:
-    """Return the project in a row of `projects`."""
-    values = {key: value for key, value in row.items() if key != "path_key"}
+    """Return the project in a row of `projects`, which may say how many there are (`n`)."""
+    values = {key: value for key, value in row.items() if key not in ("path_key", "n")}
     return Project(
         **{
             **values,

@@ -12,12 +12,15 @@ from urllib.parse import unquote_plus
 
 from vault import doctor
 from vault.catalog import access as access_sql
+from vault.catalog import readable
 from vault.catalog import secure_files as sql
+from vault.catalog.reach import FEW
+from vault.catalog.readable import Asked
 from vault.clock import in_days, now, today
 from vault.contents import Content
 from vault.documents import Documents
 from vault.errors import BlobMissing, Conflict, Invalid, LimitExceeded, NotFound, StorageFull, TooLarge, UnsafePath
-from vault.models import Listing, Page, Principal, Role, SecureFile
+from vault.models import COUNTED, Listing, Page, Principal, Role, SecureFile
 from vault.storage import Owner
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ T = TypeVar("T")
 
 FAMILY = "secure_files"
 NAME_LIMIT = 255
+END_OF_TIME = "9999-12-31T23:59:59.999Z"
 # The reason code of a file that no parser was free for.
 QUEUED, QUEUED_AT_ONCE = "queued", 20
 # GitLab's check (lib/gitlab/path_traversal.rb): `..` as a segment, a name of dots alone, a line break.
@@ -283,18 +287,28 @@ class SecureFiles:
 
         Files that never expire come last. A job's token reaches its own project only.
         """
+        asked = self._asked(caller, named=name is not None, dated=expires_before is not None)
         where = {**_reader(caller), "name": name, "before": expires_before}
-        total = self._db.query(sql.READABLE_COUNT, **where)[0]["n"]
-        rows = self._db.query(sql.READABLE_PAGE, **where, size=page.size, offset=page.offset)
+        total = self._db.query(readable.count(asked), **where, most=page.most)[0]["n"]
+        statement = readable.page(asked, many=total > COUNTED)
+        rows = self._db.query(statement, **where, size=page.size, offset=page.offset, most=page.most)
         return Listing([(sql.secure_file(row), row["project"]) for row in rows], total)
 
     def readable_expiring(self, caller: Principal) -> list[dict[str, Any]]:
         """Return what expires of all that the caller may read, soonest first, as `expiring` does."""
-        return self._db.query(sql.READABLE_EXPIRING, **_reader(caller), name=None, before=None)
+        return self._db.query(readable.expiring(self._asked(caller)), **_reader(caller))
+
+    def _asked(self, caller: Principal, *, named: bool = False, dated: bool = False) -> Asked:
+        everything = caller.user.is_admin
+        few = not everything and self._db.query(readable.REACH, **_reader(caller))[0]["n"] <= FEW
+        return Asked(everything=everything, few=few, of_job=caller.job is not None, named=named, dated=dated)
 
     def expiring(self, before: str | None = None, project_id: int | None = None) -> list[dict[str, Any]]:
         """Return what expires, soonest first: across all projects or of one, up to `before` when it is given."""
-        return self._db.query(sql.EXPIRING, before=before, project=project_id)
+        limit = END_OF_TIME if before is None else before
+        if project_id is None:
+            return self._db.query(sql.EXPIRING, before=limit)
+        return self._db.query(sql.EXPIRING_OF_PROJECT, before=limit, project=project_id)
 
     def unreadable(self) -> int:
         """Return how many files of all projects could not be read, so that their expiry is not known."""
@@ -373,9 +387,8 @@ def _text(document: dict[str, Any]) -> str:
 
 
 def _reader(caller: Principal) -> dict[str, Any]:
-    """Return who reads, as `READABLE` asks for it."""
+    """Return who reads, for the statements of `vault/catalog/readable.py`."""
     return {
-        "admin": int(caller.user.is_admin),
         "user": caller.user.id,
         "job_project": caller.job.project_id if caller.job else None,
         "level": int(Role.DEVELOPER),

@@ -71,7 +71,7 @@ class Uploads:
 
     def page(self, project_id: int, page: Page) -> Listing[Upload]:
         """Return the project's uploads, newest first."""
-        total = self._db.query(sql.COUNT, project=project_id)[0]["n"]
+        total = self._db.query(sql.COUNT, project=project_id, most=page.most)[0]["n"]
         rows = self._db.query(sql.PAGE, project=project_id, size=page.size, offset=page.offset)
         return Listing([sql.upload(row) for row in rows], total)
 

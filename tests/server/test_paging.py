@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from server import paging
 from tests.harness import ROOT_TOKEN, Client
 from tests.server.support import exchange, files_of, request
 
@@ -170,6 +171,28 @@ class TestOtherLists:
         assert first.headers["X-Total"] == str(len(all_rows))
         assert "next" in links(first)
         assert vault.root.get(f"{path}?per_page=0").status == 400
+
+
+class TestVeryManyRows:
+    """Of more rows than are counted it is only told whether there are more, as in GitLab above 10,000."""
+
+    @pytest.mark.parametrize(("page", "following"), [(1, "2"), (2, "3"), (3, "")])
+    def test_have_neither_a_total_nor_a_last_page(
+        self, vault: RunningVault, files: str, page: int, following: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(paging, "COUNTED", TOTAL - 1)
+        answer = vault.root.get(f"{files}?per_page=10&page={page}")
+
+        assert not {"X-Total", "X-Total-Pages"} & set(answer.headers)
+        assert answer.headers["X-Next-Page"] == following
+        assert ("next" in links(answer), "last" in links(answer)) == (bool(following), False)
+
+    def test_are_counted_up_to_the_limit(
+        self, vault: RunningVault, files: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(paging, "COUNTED", TOTAL)
+
+        assert vault.root.get(files).headers["X-Total"] == str(TOTAL)
 
 
 class TestRowsThatComeAndGo:

@@ -15,7 +15,7 @@ ANY_ADMIN = "SELECT * FROM users WHERE is_admin = 1 ORDER BY id LIMIT 1"
 USERS_FILTERED = """FROM users WHERE (CAST(:key AS TEXT) IS NULL OR username_key = :key)
     AND (CAST(:term AS TEXT) IS NULL OR username_key LIKE :term ESCAPE '!')"""
 USERS = f"SELECT * {USERS_FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
-USERS_COUNT = f"SELECT COUNT(*) AS n {USERS_FILTERED}"
+USERS_COUNT = f"SELECT COUNT(*) AS n FROM (SELECT 1 AS one {USERS_FILTERED} LIMIT :most) AS counted"  # noqa: S608
 ADD_USER = """INSERT INTO users (username, username_key, name, email, state, is_admin, created_at)
     VALUES (:username, :key, :name, :email, 'active', :is_admin, :now) RETURNING *"""
 
@@ -36,7 +36,7 @@ GROUPS_VISIBLE = """FROM namespaces n WHERE n.kind = 'group' AND (:admin = 1 OR 
                AND m.user_id = :user AND (m.expires_at IS NULL OR m.expires_at > :today)))
     AND (CAST(:term AS TEXT) IS NULL OR n.path_key LIKE :term ESCAPE '!')"""
 GROUPS = f"SELECT n.* {GROUPS_VISIBLE} ORDER BY n.path_key, n.id LIMIT :size OFFSET :offset"
-GROUPS_COUNT = f"SELECT COUNT(*) AS n {GROUPS_VISIBLE}"
+GROUPS_COUNT = f"SELECT COUNT(*) AS n FROM (SELECT 1 AS one {GROUPS_VISIBLE} LIMIT :most) AS counted"  # noqa: S608
 
 # Projects -------------------------------------------------------------------------------------------------------------
 
@@ -51,19 +51,6 @@ UPDATE_PROJECT = """UPDATE projects SET name = :name, description = :description
     visibility = :visibility, settings = :settings WHERE id = :id RETURNING *"""
 DELETE_PROJECT = "DELETE FROM projects WHERE id = :id"
 PROJECTS_IN = "SELECT * FROM projects WHERE namespace_id = :id"
-PROJECTS_VISIBLE = """FROM projects p WHERE (:admin = 1 OR (:member = 0 AND p.visibility <> 'private')
-      OR EXISTS (SELECT 1 FROM members m WHERE m.source_kind = 'project' AND m.source_id = p.id AND m.user_id = :user
-                 AND (m.expires_at IS NULL OR m.expires_at > :today))
-      OR EXISTS (SELECT 1 FROM namespaces n WHERE n.id = p.namespace_id AND n.kind = 'user' AND n.owner_id = :user)
-      OR EXISTS (SELECT 1 FROM namespaces n JOIN namespaces g ON n.path_key = g.path_key
-                   OR substr(n.path_key, 1, length(g.path_key) + 1) = g.path_key || '/'
-                 JOIN members m ON m.source_kind = 'group' AND m.source_id = g.id AND m.user_id = :user
-                 WHERE n.id = p.namespace_id AND (m.expires_at IS NULL OR m.expires_at > :today)))
-    AND (:owned = 0 OR p.creator_id = :user)
-    AND (CAST(:visibility AS TEXT) IS NULL OR p.visibility = :visibility)
-    AND (CAST(:term AS TEXT) IS NULL OR p.path_key LIKE :term ESCAPE '!')"""
-PROJECTS = f"SELECT p.* {PROJECTS_VISIBLE} ORDER BY p.id DESC LIMIT :size OFFSET :offset"
-PROJECTS_COUNT = f"SELECT COUNT(*) AS n {PROJECTS_VISIBLE}"
 
 # Members --------------------------------------------------------------------------------------------------------------
 

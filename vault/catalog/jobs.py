@@ -4,7 +4,8 @@ from __future__ import annotations
 
 PIPELINE = "SELECT * FROM pipelines WHERE id = :id AND project_id = :project"
 PIPELINES_OF_PROJECT = "SELECT * FROM pipelines WHERE project_id = :project ORDER BY id DESC LIMIT :size OFFSET :offset"
-PIPELINES_COUNT = "SELECT COUNT(*) AS n FROM pipelines WHERE project_id = :project"
+PIPELINES_COUNT = """SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM pipelines WHERE project_id = :project LIMIT :most)
+    AS counted"""
 ADD_PIPELINE = """INSERT INTO pipelines
     (project_id, ref, sha, status, fixed_status, parent_id, root_id, user_id, created_at, updated_at)
     VALUES (:project, :ref, :sha, :status, :fixed, :parent,
@@ -28,7 +29,7 @@ JOB_BY_TOKEN = "SELECT * FROM jobs WHERE token_digest = :digest"
 JOBS_FILTERED = """FROM jobs WHERE project_id = :project
     AND (CAST(:scope AS TEXT) IS NULL OR CAST(:scope AS TEXT) LIKE '%,' || status || ',%')"""
 JOBS_OF_PROJECT = f"SELECT * {JOBS_FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
-JOBS_COUNT = f"SELECT COUNT(*) AS n {JOBS_FILTERED}"
+JOBS_COUNT = f"SELECT COUNT(*) AS n FROM (SELECT 1 AS one {JOBS_FILTERED} LIMIT :most) AS counted"  # noqa: S608
 ADD_JOB = """INSERT INTO jobs (project_id, pipeline_id, name, stage, ref, status, user_id, token_digest, created_at,
     started_at, finished_at)
     VALUES (:project, :pipeline, :name, :stage, :ref, :status, :user, :digest, :now, :started_at, :finished_at)

@@ -35,9 +35,11 @@ _DEFAULTS: dict[str, Any] = {
 # How long a caller waits before it asks whether the engine can be reached at all: two attempts of the pool's.
 _GLANCE_SECONDS = 1.5
 # The vault's own demands. A read cannot write; a work that its process never ends lets go of its locks; what is
-# acknowledged is durable even where the database's owner thinks less of that.
+# acknowledged is durable even where the database's owner thinks less of that. No statement is compiled: ours are over
+# before that is done.
 _CONFIGURE = f"""SELECT set_config('default_transaction_read_only', 'on', false),
     set_config('statement_timeout', '{STATEMENT_SECONDS}s', false),
+    set_config('jit', 'off', false),
     set_config('idle_in_transaction_session_timeout', '{STATEMENT_SECONDS}s', false),
     set_config('synchronous_commit',
         CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END,

@@ -198,4 +198,19 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX audit_events_age ON audit_events(created_at, id)",
         ),
     ),
+    Migration(
+        "0010_many_rows",
+        (
+            # The files of all projects, soonest to expire first and those that never do at the end; and by name.
+            """CREATE INDEX secure_files_soonest ON secure_files(
+                (CASE WHEN expires_at IS NULL THEN 1 ELSE 0 END), expires_at, id)""",
+            "CREATE INDEX secure_files_name ON secure_files(name, project_id)",
+            # The projects that everybody may see; those of a namespace, with all that lists and searches ask of them
+            # before one is shown; those that somebody made.
+            "CREATE INDEX projects_open ON projects(id) WHERE visibility <> 'private'",
+            "DROP INDEX projects_namespace",
+            "CREATE INDEX projects_namespace ON projects(namespace_id, visibility, path_key, id)",
+            "CREATE INDEX projects_creator ON projects(creator_id, id)",
+        ),
+    ),
 )

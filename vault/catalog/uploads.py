@@ -14,7 +14,8 @@ SELECT = """SELECT u.*, p.name AS uploader_name, p.username AS uploader_username
     FROM uploads u LEFT JOIN users p ON p.id = u.uploader_id"""
 # Ids only grow, so newest first is by id: two uploads of one millisecond keep their order.
 PAGE = f"{SELECT} WHERE u.project_id = :project ORDER BY u.id DESC LIMIT :size OFFSET :offset"
-COUNT = "SELECT COUNT(*) AS n FROM uploads WHERE project_id = :project"
+COUNT = """SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM uploads WHERE project_id = :project LIMIT :most)
+    AS counted"""
 UPLOAD = f"{SELECT} WHERE u.id = :id AND u.project_id = :project"
 UPLOAD_BY_SECRET = f"{SELECT} WHERE u.secret_digest = :digest AND u.filename = :filename AND u.project_id = :project"
 ADD = """INSERT INTO uploads (project_id, secret_digest, filename, blob_id, size, checksum, uploader_id, created_at)
