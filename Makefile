@@ -43,7 +43,7 @@ bench: $(VENV)/.ready-dev  ## the vault against two floors, in one run
 	$(BIN)/python -m benchmarks.run --rounds $(or $(ROUNDS),1)
 
 docs: $(VENV)/.ready-dev  ## the documents as a site, in dist/site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "The site is in dist/site; open dist/site/index.html"
 
 lock:  ## renew the three locks (needs uv)
