@@ -1,7 +1,7 @@
 """As what a raw file goes out: text to be read, pictures to be seen, everything else to be saved.
 
 https://docs.gitlab.com/api/repository_files/#get-a-raw-file-from-a-repository. GitLab looks at the first 512 bytes;
-unlike it, a PDF is not shown in place: like a web page, it could run a program.
+unlike it, a PDF is to be saved and not shown in place: like a web page, it could run a program.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def showing(head: bytes) -> Showing:
             return Showing(content_type, "inline")
     if SVG.match(head):
         return Showing("image/svg+xml", "attachment")
-    if head.startswith(b"%PDF-") or BINARY.search(head):
+    if head.startswith(b"%PDF-"):
+        return Showing("application/pdf", "attachment")
+    if BINARY.search(head):
         return Showing(ANYTHING, "attachment")
     return Showing(TEXT, "inline")
 

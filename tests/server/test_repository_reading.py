@@ -205,6 +205,15 @@ class TestAFile:
         assert base64.b64decode(found["content"]) == LARGE
         assert found["content_sha256"] == hashlib.sha256(LARGE).hexdigest()
 
+    def test_of_what_a_write_can_bring_is_json_too(self, repository: Repository) -> None:
+        content = os.urandom(14 * 1024 * 1024)
+        repository.post("much", base64.b64encode(content).decode(), encoding="base64")
+
+        found = repository.get("much")
+
+        assert found.status == 200
+        assert base64.b64decode(found.json["content"]) == content
+
     def test_too_large_for_json_is_413_and_raw_has_it(
         self, repository: Repository, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -280,7 +289,8 @@ class TestRaw:
             ("t.png", PNG, "image/png", "inline"),
             ("t.jpg", b"\xff\xd8\xff\xe0", "image/jpeg", "inline"),
             ("t.svg", b'<?xml version="1.0"?>\n<svg onload="alert(1)"/>', "image/svg+xml", "attachment"),
-            ("t.pdf", b"%PDF-1.7\n", "application/octet-stream", "attachment"),
+            ("t.mp4", b"\x00\x00\x00\x18ftypisom", "video/mp4", "inline"),
+            ("t.pdf", b"%PDF-1.7\n", "application/pdf", "attachment"),
             ("t.bin", b"\x00\x01", "application/octet-stream", "attachment"),
             ("t.zip", b"PK\x03\x04", "application/octet-stream", "attachment"),
         ],
