@@ -65,7 +65,9 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
     app[SETTINGS] = settings
     app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)
     app[SHARED] = shared or Shared.make(settings)
-    app[METRICS] = services.measures.observer = Metrics(services.secure_files.expiry_windows, app[SHARED].metrics)
+    app[METRICS] = services.measures.observer = Metrics(
+        services.secure_files.expiry_windows, app[SHARED].metrics, services.notices.failing
+    )
     app[LOGINS] = auditing.Logins()
     app[ROOM] = Room()
     app[TURNS] = Turns()

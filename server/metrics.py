@@ -1,8 +1,8 @@
 """What `/metrics` tells: counted by prometheus-client, of all processes of this server together.
 
 Workers keep their numbers in files of a folder that they share, in memory where the system has such a place: on a full
-disk a write through a mapping would end the process. Labels are route templates, methods, statuses, reason codes:
-nothing that a client can make up.
+disk a write through a mapping would end the process. Labels are route templates, methods, statuses, reason codes, and
+recipients by the names they were given: nothing that a client can make up.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from server.version import REVISION, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from aiohttp import web
     from prometheus_client.core import Metric
@@ -42,7 +43,12 @@ COMMITS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0)
 class Metrics:
     """The numbers of one process, and the page of all. An `Observer` of what happens below the server."""
 
-    def __init__(self, expiring: Callable[[], Mapping[str, int]] = dict, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        expiring: Callable[[], Mapping[str, int]] = dict,
+        folder: Path | None = None,
+        failing: Callable[[], Iterable[tuple[str, int, datetime]]] = tuple,
+    ) -> None:
         self._folder = folder
         self._registry = registry = CollectorRegistry()
         prefix = "secure_files_"
@@ -78,7 +84,10 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
-        self._catalog = _OfTheVault(expiring)
+        self._notices = Counter(
+            f"{prefix}notices", "Notices that were tried to be told.", ("recipient", "outcome"), registry=registry
+        )
+        self._catalog = _OfTheVault(expiring, failing)
         if folder is None:
             registry.register(self._catalog)
         self._of: dict[tuple[str, str, int | str], tuple[Counter, Histogram, Counter, Counter]] = {}
@@ -135,6 +144,10 @@ class Metrics:
         """Count what the store of blobs refused."""
         self._store_errors.labels(operation, type(error).__name__).inc()
 
+    def told(self, recipient: str, *, well: bool) -> None:
+        """Count a notice that reached its recipient, or did not."""
+        self._notices.labels(recipient, "told" if well else "failed").inc()
+
     def waiting(self, *, uploads: int, **queues: int) -> None:
         """Note how much is on the way, and how long the queues are."""
         self._uploads.set(uploads)
@@ -145,8 +158,10 @@ class Metrics:
 class _OfTheVault:
     """What is the same whichever process is asked."""
 
-    def __init__(self, expiring: Callable[[], Mapping[str, int]]) -> None:
-        self._expiring = expiring
+    def __init__(
+        self, expiring: Callable[[], Mapping[str, int]], failing: Callable[[], Iterable[tuple[str, int, datetime]]]
+    ) -> None:
+        self._expiring, self._failing = expiring, failing
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -162,6 +177,16 @@ class _OfTheVault:
         for window, count in self._expiring().items():
             files.add_metric((window,), count)
         yield files
+        pending = GaugeMetricFamily(
+            "secure_files_notices_pending", "Notices that did not reach their recipient yet.", labels=("recipient",)
+        )
+        since = GaugeMetricFamily(
+            "secure_files_notices_pending_since_seconds", "Since when, as Unix time.", labels=("recipient",)
+        )
+        for recipient, count, moment in self._failing():
+            pending.add_metric((recipient,), count)
+            since.add_metric((recipient,), moment.timestamp())
+        yield from (pending, since)
 
 
 def folder_for_workers(data: Path) -> Path:

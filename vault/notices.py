@@ -114,9 +114,9 @@ class Notices:
         """Return what could not be told yet, with the reason and when it is tried again."""
         return self._db.query(sql.PENDING)
 
-    def count_failed(self) -> int:
-        """Return how many notices wait to be tried again."""
-        return int(self._db.query(sql.COUNT_FAILED)[0]["n"])
+    def failing(self) -> list[tuple[str, int, datetime]]:
+        """Return who is not reached: the recipient, by how many notices, and since when by the first of them."""
+        return [(row["recipient"], row["n"], expiry.moment(row["since"])) for row in self._db.query(sql.FAILING)]
 
 
 def _reached(file: Expiry, days: Sequence[int], now: datetime) -> int | None:

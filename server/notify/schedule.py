@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from server.app_keys import OFFLOAD, SERVICES
+from server.app_keys import METRICS, OFFLOAD, SERVICES
 from server.notify.recipients import read
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from server.notify.notifier import Told
     from server.wiring import Services
 
 log = logging.getLogger("secure_files.notify")
@@ -41,15 +42,16 @@ def telling(recipients: Path, seconds: float) -> Callable[[web.Application], Asy
 async def _tell(app: web.Application, recipients: Path, seconds: float) -> None:
     while True:
         try:
-            await app[OFFLOAD].call(tell, app[SERVICES], recipients)
+            for told in await app[OFFLOAD].call(tell, app[SERVICES], recipients):
+                app[METRICS].told(told.notice.recipient, well=not told.problem)
         except Exception:
             log.exception("the recipients could not be told; it is tried again in %s s", seconds)
         await asyncio.sleep(seconds)
 
 
-def tell(services: Services, recipients: Path) -> None:
-    """Tell the recipients in a file what is due."""
+def tell(services: Services, recipients: Path) -> list[Told]:
+    """Tell the recipients in a file what is due, and return how each notice ended."""
     # Imported here: a server without recipients needs no mail and no TLS client.
     from server.notify.notifier import Notifier  # noqa: PLC0415
 
-    Notifier(read(recipients), services.secure_files, services.notices).run()
+    return Notifier(read(recipients), services.secure_files, services.notices).run()

@@ -113,6 +113,19 @@ class TestServer:
         assert [told["name"] for told in web.posted[0].json["files"]] == ["sample.cer"]
         assert len(web.posted) == 1
 
+    def test_counts_who_is_not_reached(self, tmp_path: Path, file: Path, web: Web) -> None:
+        web.status = 500
+        with RunningVault(tmp_path / "vault", recipients=str(file), notify_seconds=1.0) as vault:
+            project, deadline, page = vault.project(), time.monotonic() + 30, ""
+            vault.root.upload(project["id"], "sample.cer", (SAMPLES / "development-expired.CER").read_bytes())
+            while "notices_total{" not in page and time.monotonic() < deadline:
+                time.sleep(0.05)
+                page = vault.nobody.get("/metrics").body.decode()
+
+        assert 'secure_files_notices_total{outcome="failed",recipient="team"} 1.0' in page
+        assert 'secure_files_notices_pending{recipient="team"} 1.0' in page
+        assert 'secure_files_notices_pending_since_seconds{recipient="team"} 1.' in page
+
     def test_with_a_bad_file_of_recipients_does_not_start(self, tmp_path: Path) -> None:
         bad = written(tmp_path, "[[recipient]]\n")
 

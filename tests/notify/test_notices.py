@@ -146,6 +146,24 @@ class TestTrouble:
         assert pauses[:4] == [60, 120, 240, 480]
         assert pauses[-1] == 6 * 3600
 
+    def test_is_counted_from_its_first_moment_until_it_is_over(self, core: Core, web: Web) -> None:
+        for name in ("a", "b"):
+            put(core, name, 5)
+        notices = Notices(core.database)
+        assert notices.failing() == []
+        web.status = 500
+        tell(core, hook(web))
+        ((recipient, count, since),) = notices.failing()
+        pass_pauses(core)
+        tell(core, hook(web))
+
+        assert (recipient, count) == (hook(web).name, 2)
+        assert notices.failing() == [(recipient, 2, since)]
+        web.status = 200
+        pass_pauses(core)
+        tell(core, hook(web))
+        assert notices.failing() == []
+
     def test_of_one_recipient_does_not_keep_the_others_from_being_told(self, core: Core, web: Web) -> None:
         put(core, "a", 5)
         broken = Recipient("broken", "webhook", options={"url": "http://127.0.0.1:1/secret-path"})

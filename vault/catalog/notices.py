@@ -9,9 +9,11 @@ CLAIM = """INSERT INTO notices (recipient, file_id, expires_at, days, state, att
 CLAIM_AGAIN = """UPDATE notices SET state = 'claimed', attempts = attempts + 1, changed_at = :now, try_at = :stale
     WHERE recipient = :recipient AND file_id = :file AND expires_at = :expires_at AND days = :days
     AND state <> 'told' AND try_at <= :now RETURNING attempts"""
-TOLD = """UPDATE notices SET state = 'told', changed_at = :now, error = NULL, reference = :reference
+TOLD = """UPDATE notices SET state = 'told', changed_at = :now, error = NULL, failing_since = NULL,
+    reference = :reference
     WHERE recipient = :recipient AND file_id = :file AND expires_at = :expires_at AND days = :days"""
-FAILED = """UPDATE notices SET state = 'failed', changed_at = :now, error = :error, try_at = :try_at
+FAILED = """UPDATE notices SET state = 'failed', changed_at = :now, error = :error, try_at = :try_at,
+    failing_since = COALESCE(failing_since, CAST(:now AS TEXT))
     WHERE recipient = :recipient AND file_id = :file AND expires_at = :expires_at AND days = :days"""
 # What earlier notices of this file left at the recipient, such as an issue's number.
 REFERENCE = """SELECT reference FROM notices WHERE recipient = :recipient AND file_id = :file
@@ -25,4 +27,6 @@ PENDING = """SELECT n.recipient, p.full_path AS project, f.name, n.expires_at, n
     n.changed_at, n.try_at, n.error
     FROM notices n JOIN secure_files f ON f.id = n.file_id JOIN projects p ON p.id = f.project_id
     WHERE n.state <> 'told' ORDER BY n.recipient, n.try_at, n.file_id"""
-COUNT_FAILED = "SELECT COUNT(*) AS n FROM notices WHERE state = 'failed'"
+# One that is just being tried again is still among them.
+FAILING = """SELECT recipient, COUNT(*) AS n, MIN(failing_since) AS since FROM notices
+    WHERE state <> 'told' AND failing_since IS NOT NULL GROUP BY recipient ORDER BY recipient"""

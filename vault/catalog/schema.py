@@ -213,4 +213,9 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX projects_creator ON projects(creator_id, id)",
         ),
     ),
+    Migration(
+        "0011_failing_notices",
+        # Since when a notice does not reach its recipient; none where it did, or was not tried yet.
+        ("ALTER TABLE notices ADD COLUMN failing_since TEXT",),
+    ),
 )
