@@ -27,7 +27,8 @@ class Link:
 
     def __init__(self, port: int, headers: str = "") -> None:
         self._port = port
-        self._head = f"HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}"
+        self.host = f"127.0.0.1:{port}"
+        self._head = f"HTTP/1.1\r\nHost: {self.host}\r\n{headers}"
         self._scratch = memoryview(bytearray(1 << 20))
         self._open()
 

@@ -3,7 +3,8 @@
     python -m benchmarks.peers --rounds 3 --peers nginx,openbao --json peers.json
 
 Peers are installed by their ordinary installers (apt-get as root, pip, go install) when they are not there: run it in a
-container that may be thrown away. `--prove` only starts each, stores files, compares every byte, and ends it.
+container that may be thrown away. `--prove` only starts each, stores files, compares every byte, looks for them on the
+disk, and ends it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.peers import nginx, openbao, seaweedfs, swift
-from benchmarks.peers.peer import Missing, Peer, prove
+from benchmarks.peers import barbican, minio, nginx, openbao, seaweedfs, swift
+from benchmarks.peers.peer import Missing, Peer, in_plain, prove
 from benchmarks.run import SIZES, Rows, floor, one_round, show, vault, warm
 from benchmarks.serving import NotRunning
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from benchmarks.load import Target
 
-PEERS = {module.PEER.name: module.PEER for module in (nginx, openbao, seaweedfs, swift)}
+PEERS = {module.PEER.name: module.PEER for module in (nginx, openbao, seaweedfs, swift, barbican, minio)}
 TOOLS = Path(tempfile.gettempdir()) / "secure-files-peers"
 
 
@@ -53,11 +54,18 @@ class Run:
                 self._miss(peer, error)
 
     def prove(self, sizes: Iterable[int] = SIZES) -> None:
-        """Start each peer and see that it keeps files of all sizes."""
+        """Start each peer and see that it keeps files of all sizes, and keeps them sealed if it is said to."""
         for peer in self._present():
-            self._with(peer, lambda target: self._proved(target, sizes))
+
+            def look(target: Target, data: Path, peer: Peer = peer) -> None:
+                for size in sizes:
+                    prove(target, size)
+                if in_plain(target, data, SIZES[0]) == peer.sealed:
+                    raise Missing("files lie in plain, or do not although they are said to")
+
+            self._with(peer, look)
             if peer.name not in self.missing:
-                print(f"{peer.name}: keeps files", flush=True)
+                print(f"{peer.name}: keeps files {'sealed' if peer.sealed else 'in plain'}", flush=True)
 
     def round(self, size: int) -> None:
         """Measure all with files of one size, one server at a time."""
@@ -68,23 +76,18 @@ class Run:
                 with server as target:
                     self._measured(target, size)
         for peer in self._present():
-            self._with(peer, lambda target: self._measured(target, size))
-
-    @staticmethod
-    def _proved(target: Target, sizes: Iterable[int]) -> None:
-        for size in sizes:
-            prove(target, size)
+            self._with(peer, lambda target, _: self._measured(target, size))
 
     def _measured(self, target: Target, size: int) -> None:
         prove(target, size)
         one_round(target, size, self._seconds, self.rows, remove=False)
 
-    def _with(self, peer: Peer, work: Callable[[Target], object]) -> None:
+    def _with(self, peer: Peer, work: Callable[[Target, Path], None]) -> None:
         try:
             with tempfile.TemporaryDirectory(prefix=f"{peer.name}-", ignore_cleanup_errors=True) as name:
                 warm(Path(name))
                 with peer.running(self._tools, Path(name)) as target:
-                    work(target)
+                    work(target, Path(name))
         except (Missing, NotRunning, OSError, EOFError, ValueError) as error:
             self._miss(peer, error)
 

@@ -74,4 +74,5 @@ PEER = Peer(
     "no encryption, no fsync, no tokens, no checksum; the list bears names, sizes and times of 90 files",
     install,
     running,
+    sealed=False,
 )
