@@ -101,8 +101,8 @@ PEER = Peer(
     "OpenStack Barbican 23.0.0 under gunicorn (one process, 16 threads) on PostgreSQL with fsync, simple_crypto "
     "(Fernet: AES-128-CBC and HMAC)",
     "an upload is two requests; no Keystone, so no token is checked; no checksum; its limit of 20,000 bytes "
-    "for a secret is raised; the memory of PostgreSQL's processes counts what they share several times; the list bears names and "
-    "kinds of 100 secrets",
+    "for a secret is raised; the memory of PostgreSQL's processes counts what they share several times; the list "
+    "bears names and kinds of 100 secrets",
     install,
     running,
 )
