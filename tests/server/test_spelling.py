@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.harness import ROOT_TOKEN
+from tests.server.ci import FILES, ZIP, Ci
 from tests.server.repository_support import Repository
-from tests.server.support import MULTIPART, multipart
+from tests.server.support import MULTIPART, exchange, multipart, request
 
 if TYPE_CHECKING:
     from tests.harness import Answer, RunningVault
@@ -41,9 +43,46 @@ class TestASlashAtTheEnd:
         assert repository.root.delete(f"/projects/{repository.id}/secure_files/{made.json['id']}/").status == 204
 
     def test_makes_no_route_of_what_is_none(self, repository: Repository) -> None:
-        for path in ("/", "/nothing/", f"/projects/{repository.id}/nothing/", f"/projects//{repository.id}/"):
+        for path in ("/", "/nothing/", f"/projects/{repository.id}/nothing/"):
             answer = repository.root.get(path)
             assert (answer.status, answer.json) == (404, {"error": "404 Not Found"})
+
+
+class TestSlashesInARow:
+    """As of an address that was given with a slash at its end, and has `/api/v4` put behind it."""
+
+    @pytest.mark.parametrize("path", ["//api/v4/user", "/api//v4/user", "/api/v4///user", "//api/v4//user/"])
+    def test_are_one(self, repository: Repository, path: str) -> None:
+        answer = exchange(repository.vault.url, request("GET", path, {"PRIVATE-TOKEN": ROOT_TOKEN}))
+
+        assert (answer.status, answer.json["username"]) == (200, "root")
+
+    def test_lead_on_through_a_list(self, repository: Repository) -> None:
+        head = request("GET", "//api/v4/projects?per_page=1", {"PRIVATE-TOKEN": ROOT_TOKEN})
+
+        links = exchange(repository.vault.url, head).headers["link"]
+
+        assert links.startswith("<http://vault.test//api/v4/projects?page=1&per_page=1>")
+
+    @pytest.mark.parametrize("path", ["//metrics", "//api/v3/user", "//", "///", "//api/v4", "/api/v4//"])
+    def test_make_no_route_of_what_is_none(self, repository: Repository, path: str) -> None:
+        answer = exchange(repository.vault.url, request("GET", path, {"PRIVATE-TOKEN": ROOT_TOKEN}))
+
+        assert (answer.status, answer.json) == (404, {"error": "404 Not Found"})
+
+    def test_at_the_end_of_artifacts_are_none(self, repository: Repository) -> None:
+        """Those of names within an archive are part of the name: an entry that is a folder says so."""
+        ci = Ci(repository.vault, repository.project)
+        archive = ci.archive(ci.job())
+
+        assert repository.root.get(f"{archive}/").body == repository.root.get(f"{archive}//").body == ZIP
+        assert repository.root.get(f"/{archive}/report.json").body == FILES["report.json"]
+        assert repository.root.get(f"{archive}//report.json").status == 404
+
+    def test_that_are_encoded_are_what_they_are(self, repository: Repository) -> None:
+        answer = repository.root.get(f"/projects/{repository.id}/repository/files/a%2F%2Fb.txt?ref=main")
+
+        assert answer.json == {"message": "404 File Not Found"}
 
 
 class TestAParameterGivenTwice:
