@@ -37,6 +37,13 @@ class TestSame:
 
         assert same(shown, printed)
 
+    @pytest.mark.parametrize("check", ["00000000", "12345678", "abcdefab", "9e300001", "20261128"])
+    def test_takes_every_check_of_a_key(self, check: str) -> None:
+        line = "k1   active      0  {}  2026-11-28T03:38:37.616Z  vault/keys/keyring.json"
+
+        assert same([line.format("9f3a01c2")], [line.format(check)])
+        assert same(['needs the key "k1" (check 9f3a01c2)'], [f'needs the key "k1" (check {check})'])
+
     def test_takes_no_other_words_and_no_lines_more_or_fewer(self) -> None:
         assert not same(["a"], ["b"])
         assert not same(["a"], ["a", "b"])
