@@ -23,8 +23,10 @@ from server.api import (
     users,
 )
 
-# The router tries routes in this order: what is asked most of all comes first.
+# The router tries routes in this order: what is asked most of all comes first, but for the doctor's one route, whose
+# `secure_files/health` would be the number of a file.
 FAMILIES = (
+    doctor,
     secure_files,
     health,
     openapi,
@@ -36,7 +38,6 @@ FAMILIES = (
     members,
     jobs,
     repository_files,
-    doctor,
     expiry,
     uploads,
     artifacts,
