@@ -23,10 +23,11 @@ from server.api import (
     users,
 )
 
-# The router tries routes in this order: what is asked most of all comes first, but for the doctor's one route, whose
-# `secure_files/health` would be the number of a file.
+# The router tries routes in this order: what is asked most of all comes first, but for a few routes that would be the
+# number of a secure file: `secure_files/health`, `secure_files/expiry.ics`.
 FAMILIES = (
     doctor,
+    expiry,
     secure_files,
     health,
     openapi,
@@ -38,7 +39,6 @@ FAMILIES = (
     members,
     jobs,
     repository_files,
-    expiry,
     uploads,
     artifacts,
     runner,

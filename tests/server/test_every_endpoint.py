@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
 from server.api import FAMILIES
+from server.describing import UNLISTED
 from tests.harness import Client
 
 if TYPE_CHECKING:
@@ -24,12 +26,36 @@ def each(endpoints: list[Endpoint]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("endpoint", endpoints, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
 
 
-def place(endpoint: Endpoint) -> str:
+PART = re.compile(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
+
+
+def filled(endpoint: Endpoint) -> str:
     """Return a path of the endpoint, with 1 for everything that is named in it."""
-    return re.sub(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", "1", endpoint.path).removeprefix("/api/v4")
+    return PART.sub("1", endpoint.path)
+
+
+def place(endpoint: Endpoint) -> str:
+    """Return the same as clients of the tests take it."""
+    return filled(endpoint).removeprefix("/api/v4")
+
+
+def matches(endpoint: Endpoint, path: str) -> bool:
+    """Say whether aiohttp takes a path for one of the endpoint's."""
+    return (
+        web.DynamicResource(endpoint.path)._match(path) is not None if "{" in endpoint.path else endpoint.path == path
+    )
 
 
 class TestEveryEndpoint:
+    @each([endpoint for endpoint in ENDPOINTS if endpoint.about != UNLISTED])
+    def test_is_what_its_own_path_means(self, endpoint: Endpoint) -> None:
+        """And not one that the router tries before it: `secure_files/health` is no number of a file."""
+        path = filled(endpoint)
+
+        meant = [other for other in ENDPOINTS if other.method == endpoint.method and matches(other, path)]
+
+        assert meant[0] is endpoint
+
     @each(STRICT)
     def test_asks_for_a_token(self, vault: RunningVault, endpoint: Endpoint) -> None:
         answer = vault.nobody(endpoint.method, place(endpoint))
