@@ -45,6 +45,8 @@ def _answer(header: dict[str, object], body: bytes) -> dict[str, object]:
             "parsers": [[known.name, known.origin, known.problem] for known in registry.registered()],
         }
     _allow_cpu()
+    if header.get("op") == "sniff":
+        return {"known": bool(registry.likely(body, str(header["name"])))}
     notes: list[str] = []
     password = header.get("password")
     found = read_here(str(header["name"]), body, password if isinstance(password, str) else None, notes.append)

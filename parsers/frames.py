@@ -7,10 +7,13 @@ import os
 import select
 import struct
 import time
-from typing import Any
+from typing import Any, TypeAlias
+
+Bytes: TypeAlias = bytes | bytearray
 
 _LENGTHS = struct.Struct(">II")
 _CHUNK = 1024 * 1024
+_SMALL = 64 * 1024
 MAX_HEADER = 4 * 1024 * 1024
 MAX_BODY = 64 * 1024 * 1024
 
@@ -23,10 +26,19 @@ class Late(Exception):
     """Nothing came, or nothing was taken, by the deadline."""
 
 
-def send(fd: int, header: dict[str, Any], body: bytes = b"", *, until: float | None = None) -> None:
+def send(fd: int, header: dict[str, Any], body: Bytes = b"", *, until: float | None = None) -> None:
     """Write one frame; `until` is a time.monotonic() moment and needs a non-blocking `fd`. Raises Closed, Late."""
     text = json.dumps(header).encode("ascii")
-    view = memoryview(_LENGTHS.pack(len(text), len(body)) + text + body)
+    begin = _LENGTHS.pack(len(text), len(body)) + text
+    if len(body) <= _SMALL:
+        _send(fd, begin + body, until)
+    else:
+        _send(fd, begin, until)
+        _send(fd, body, until)
+
+
+def _send(fd: int, data: Bytes, until: float | None) -> None:
+    view = memoryview(data)
     while view:
         _wait(fd, select.POLLOUT, until)
         try:

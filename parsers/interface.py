@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 Json = dict[str, Any]
 
+HEAD = 4096
+"""Bytes that a parser says by how sure it is."""
 MAX_SIZE = 20 * 1024 * 1024
 """Bytes of a file that anyone looks at; signing files are a thousandth of it."""
 

@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parsers import frames
-from parsers.interface import MAX_SIZE, Inspection
+from parsers.interface import HEAD, MAX_SIZE, Inspection
 from parsers.plain import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from parsers.frames import Bytes
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ _FOLDER = str(Path(__file__).resolve().parent.parent)
 _START_SECONDS = 2.5  # that a caller waits for a new child; one that takes longer goes on starting
 _HOPELESS_SECONDS = 30.0
 _QUEUED = Inspection(error="queued")
+_UNRECOGNIZED = Inspection(error="unrecognized")
+_LARGE = 64 * 1024
+"""A file above this is handed over only when its first bytes say that somebody may know it."""
 
 
 class Listing(NamedTuple):
@@ -86,7 +91,7 @@ class Pool:
         """How many callers wait for a free child."""
         return self._waiting
 
-    def inspect(self, name: str, data: bytes, password: str | None = None) -> Inspection:
+    def inspect(self, name: str, data: Bytes, password: str | None = None) -> Inspection:
         """Say what a file holds; blocks. Never raises on account of the file.
 
         The error "queued" means that no child was free in time, or that the pool is closed: read the file later.
@@ -152,12 +157,14 @@ class _Seat:
         child = self._child
         return child is not None and child.ready and not child.ended
 
-    def inspect(self, name: str, data: bytes, password: str | None) -> Inspection:
+    def inspect(self, name: str, data: Bytes, password: str | None) -> Inspection:
         child = self._ready()
         if child is None:
             return _QUEUED
         request = {"op": "inspect", "name": name, "password": password}
         try:
+            if len(data) > _LARGE and not child.knows(name, data, self._deadline):
+                return _UNRECOGNIZED
             reply = child.ask(request, data, self._deadline)
         except frames.Late:
             return self._lost(child, "timeout")
@@ -255,7 +262,11 @@ class _Child:
             self.ready = True
         return True
 
-    def ask(self, request: dict[str, Any], body: bytes, seconds: float) -> dict[str, Any]:
+    def knows(self, name: str, data: Bytes, seconds: float) -> bool:
+        """Ask by the file's first bytes whether there is a parser for it."""
+        return self.ask({"op": "sniff", "name": name}, data[:HEAD], seconds).get("known") is not False
+
+    def ask(self, request: dict[str, Any], body: Bytes, seconds: float) -> dict[str, Any]:
         until = time.monotonic() + seconds
         self.served += 1
         frames.send(self._to.fileno(), request, body, until=until)

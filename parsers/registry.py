@@ -8,6 +8,8 @@ from importlib import import_module, metadata
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
+from parsers.interface import HEAD
+
 if TYPE_CHECKING:
     from parsers.interface import Parser
 
@@ -32,7 +34,6 @@ BUILT_IN = (
     "parsers.passwords:KeystorePropertiesParser",
     "parsers.passwords:MatchParser",
 )
-_HEAD = 4096
 _TRIED = 3
 
 
@@ -59,7 +60,7 @@ def registered() -> tuple[Registered, ...]:
 
 def likely(data: bytes, name: str) -> list[Parser]:
     """Return the parsers that may know this file, the surest first, at most three."""
-    head, base = data[:_HEAD], PurePosixPath(name).name
+    head, base = data[:HEAD], PurePosixPath(name).name
     scored = [(_score(entry.parser, head, base), entry.parser) for entry in registered() if entry.parser]
     ranked = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: -pair[0])
     return [parser for _, parser in ranked[:_TRIED]]

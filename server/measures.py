@@ -48,7 +48,7 @@ class Measures:
     def inspect(self, inspect: Inspect) -> Inspect:
         """Return the function that reads files, its outcomes told."""
 
-        def told(name: str, data: bytes, password: str | None = None) -> Finding:
+        def told(name: str, data: bytes | bytearray, password: str | None = None) -> Finding:
             found = inspect(name, data, password)
             if self.observer is not None:
                 self.observer.parsed(found.error or "read")

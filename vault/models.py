@@ -253,7 +253,7 @@ class Finding(Protocol):
 class Inspect(Protocol):
     """Reads a file's content: name, bytes and an optional password that is used once and forgotten."""
 
-    def __call__(self, name: str, data: bytes, password: str | None = None, /) -> Finding:
+    def __call__(self, name: str, data: bytes | bytearray, password: str | None = None, /) -> Finding:
         """Never raises for what the file holds."""
 
 

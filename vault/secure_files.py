@@ -93,7 +93,7 @@ class SecureFiles:
         check_name(name)
         # A look before the work; the transaction below decides.
         self._check_place(self._db.query, project_id, name)
-        finding = self._inspect(name, bytes(data), password)
+        finding = self._inspect(name, data, password)
         sealed = self._storage.put(FAMILY, project_id, data)
         created_at = now()
         values = {
@@ -129,7 +129,7 @@ class SecureFiles:
         if len(data) >= self._limits.secure_file_bytes:
             raise TooLarge(self._limits.secure_file_bytes)
         file = self.get(project_id, file_id)
-        finding = self._inspect(file.name, bytes(data), password)
+        finding = self._inspect(file.name, data, password)
         sealed = self._storage.put(FAMILY, project_id, data)
         values = {**_content(project_id, sealed), **_read(file.name, sealed.checksum, file.created_at, finding)}
 
@@ -163,7 +163,7 @@ class SecureFiles:
         `metadata_error`.
         """
         file, content = self.content(project_id, file_id)
-        finding = self._inspect(file.name, bytes(content), password)
+        finding = self._inspect(file.name, content, password)
         told = json.loads("{" + file.document)
         if finding.error is not None and told["metadata"] is not None:
             return replace(file, document=_text({**told, "metadata_error": finding.error}))

@@ -12,11 +12,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from parsers import Pool, inspect
+from parsers import Pool, frames, inspect
+from parsers.interface import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,6 +169,24 @@ def _within(seconds: float, condition: Callable[[], bool]) -> bool:
             return True
         time.sleep(0.02)
     return condition()
+
+
+class TestALargeFile:
+    def test_that_a_plugin_knows_by_its_first_bytes_is_handed_over(self, make_pool: Callable[..., Pool]) -> None:
+        found = make_pool().inspect("x", b"spy!" + bytes(1_000_000))
+        assert found.kind == "spy"
+
+    def test_that_nobody_knows_is_not(self, make_pool: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch) -> None:
+        handed = []
+        send = frames.send
+
+        def note(fd: int, header: dict[str, Any], body: bytes = b"", *, until: float | None = None) -> None:
+            handed.append(len(body))
+            send(fd, header, body, until=until)
+
+        monkeypatch.setattr(frames, "send", note)
+        assert make_pool().inspect("x.bin", b"\xff" * 1_000_000).error == "unrecognized"
+        assert handed == [HEAD]
 
 
 class TestWhatAChildHas:
