@@ -9,8 +9,10 @@ for (const button of document.querySelectorAll("button.copy")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
+    const label = button.getAttribute("aria-label");
     button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    button.setAttribute("aria-label", "Copied");
+    setTimeout(() => { button.textContent = "Copy"; button.setAttribute("aria-label", label); }, 2000);
   });
 }
 
