@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.page_plot import drawn
-from benchmarks.peers.__main__ import PEERS
+from benchmarks.peers.known import PEERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.peers import barbican, minio, nginx, openbao, seaweedfs, swift
+from benchmarks.peers.known import PEERS
 from benchmarks.peers.peer import Missing, Peer, in_plain, prove
 from benchmarks.run import SIZES, Rows, floor, one_round, show, vault, warm
 from benchmarks.serving import NotRunning
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from benchmarks.load import Target
 
-PEERS = {module.PEER.name: module.PEER for module in (nginx, openbao, seaweedfs, swift, barbican, minio)}
 TOOLS = Path(tempfile.gettempdir()) / "secure-files-peers"
 
 
