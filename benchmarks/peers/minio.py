@@ -54,7 +54,7 @@ PEER = Peer(
     "minio",
     "MinIO, one process over one folder, every object encrypted under one key given to it (MINIO_KMS_SECRET_KEY, "
     "AES-256-GCM or ChaCha20), requests signed (SigV4) with the body's SHA-256, which it checks",
-    "MD5 beside SHA-256; no fsync of the folder; the list is XML and bears names, sizes, times and checksums",
+    "the file is synced, its folder is not; the list is XML and bears names, sizes, times and checksums",
     install,
     running,
 )

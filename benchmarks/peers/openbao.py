@@ -60,7 +60,8 @@ def unsealed(address: str) -> str:
 
 PEER = Peer(
     "openbao",
-    "OpenBao 2.7.2, key-value store version 2 on integrated storage (raft, one node), AES-256-GCM barrier, fsync",
+    "OpenBao 2.7.2, key-value store version 2 on integrated storage (raft, one node), AES-256-GCM barrier, "
+    "log and store synced",
     "a file is base64 in JSON (the client's part of that is not counted), kept in a database whole; no checksum, no "
     "look into the file; no audit log; the list bears names only",
     install,

@@ -54,7 +54,7 @@ PEER = Peer(
     "seaweedfs",
     "SeaweedFS 4.48, master, volume and filer in one process, `-filer.encryptVolumeData` (AES-256-GCM), PUT and GET at "
     "the filer, its index in LevelDB",
-    "no fsync, no tokens; the keys lie unsealed in the filer's index; the list bears names and chunks",
+    "no fsync, no tokens, no SHA-256; the keys lie unsealed in the filer's index; the list bears names and chunks",
     install,
     running,
 )

@@ -119,7 +119,7 @@ def logged_in(port: int) -> str:
 PEER = Peer(
     "swift",
     "OpenStack Swift of Debian: proxy, account, container and object server with one worker each, one copy, "
-    "keymaster and encryption (AES-256-CTR), memcached, tempauth",
+    "keymaster and encryption (AES-256-CTR), memcached, tempauth; object and folder synced",
     "five processes; CTR protects from reading, not from change; MD5 instead of SHA-256; the database of the list is "
     "not synced for each file; the list bears names, sizes, times and checksums",
     install,
