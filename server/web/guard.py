@@ -11,7 +11,7 @@ from aiohttp import web
 from server import auditing, forms
 from server.access import check_scope, count_anonymous, count_request, placed, principal
 from server.app_keys import OFFLOAD, PRINCIPAL, REQUEST_ID, SERVICES, SETTINGS
-from server.errors import Refused, answer_to
+from server.errors import Refused, Throttled, answer_to
 from server.middlewares import log_crash
 from server.urls import base_url
 from server.web.rendering import SESSION, form_token, problem, see_other
@@ -40,12 +40,16 @@ def paged(endpoint: Endpoint) -> Handler:
             if request.method == "GET" and not endpoint.open:
                 return see_other(f"/-/sign_in?to={quote(request.path_qs, safe='')}")
             return problem(request, 401, "Sign in again: the session is over.")
+        except Throttled as error:
+            return problem(request, 429, words(error))
         except (ConnectionError, web.HTTPException):
             raise
         except Exception as error:  # noqa: BLE001 - a page says what the API says in JSON
             answer = answer_to(error)
             if answer is not None and answer.status < 500:
-                return problem(request, answer.status, words(error))
+                return problem(
+                    request, answer.status, words(error), error.headers if isinstance(error, Refused) else {}
+                )
             log_crash(request, error)
             return problem(request, answer.status if answer else 500, _trouble(request, error))
 
@@ -107,6 +111,8 @@ def _trouble(request: web.Request, error: Exception) -> str:
 
 def words(error: Exception) -> str:
     """Return an error as a sentence for a person."""
+    if isinstance(error, Throttled) or (isinstance(error, Refused) and error.status == 429):
+        return "That was more than may be asked in a minute. Wait a little, then try again."
     if isinstance(error, Refused):
         return str(error.body.get("message", "")).partition(" - ")[2] or str(error.body.get("message", ""))
     if problems := getattr(error, "problems", None):

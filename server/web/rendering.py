@@ -7,6 +7,7 @@ import hmac
 import json
 from datetime import UTC, datetime
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -20,6 +21,8 @@ from vault.models import Role
 from vault.secure_files import present
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jinja2 import Environment
 
     from vault.expiry import Expiry
@@ -78,9 +81,13 @@ async def in_project(
     return render(request, template, status, project=found, develops=develops, maintains=maintains, **values)
 
 
-def problem(request: web.Request, status: int, text: str) -> web.Response:
+def problem(
+    request: web.Request, status: int, text: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> web.Response:
     """Answer with a page that says what went wrong."""
-    return render(request, "problem.html", status, code=status, text=text)
+    answer = render(request, "problem.html", status, code=status, text=text)
+    answer.headers.update(headers)
+    return answer
 
 
 def see_other(place: str) -> web.Response:

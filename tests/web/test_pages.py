@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from tests.harness import RunningVault
 from tests.web.browser import Browser
 from tests.zips import archive
-
-if TYPE_CHECKING:
-    from tests.harness import RunningVault
 
 SAMPLES = Path(__file__).parent.parent.parent / "sample_certs" / "files"
 
@@ -115,6 +113,29 @@ class TestFiles:
         assert "could not be read with that password" in wrong.said
         assert "The file was read again." in right.said
         assert "Expires in" in right.said
+
+
+class TestLimits:
+    def test_of_requests_are_told_on_a_page(self, tmp_path: Path) -> None:
+        with RunningVault(tmp_path / "data", requests_per_minute=4) as vault:
+            browser = Browser(vault.url)
+            browser.sign_in()
+            page = next(page for _ in range(9) if (page := browser.get("/")).status != 200)
+
+        assert page.status == 429
+        assert "Wait a little" in page.said
+        assert int(page.headers["RateLimit-Limit"]) == 4
+
+    def test_of_wrong_tokens_are_told_on_a_page(self, tmp_path: Path) -> None:
+        with RunningVault(tmp_path / "data") as vault:
+            browser = Browser(vault.url)
+            asked = browser.get("/-/sign_in")
+            said = (browser.submit(asked, "/-/sign_in", token="glpat-wrong") for _ in range(99))
+            page = next(page for page in said if page.status != 401)
+
+        assert page.status == 429
+        assert "Wait a little" in page.said
+        assert int(page.headers["Retry-After"]) > 0
 
 
 class TestParts:
