@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-WIDTH, LEFT, RIGHT, TOP, STEP, BOTTOM = 760, 150, 24, 66, 34, 40
-COLOURS = ("#d62728", "#555555", "#9a9a9a", "#2ca02c", "#1f77b4", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#bcbd22")
+WIDTH, LEFT, RIGHT, TOP, STEP, BOTTOM = 760, 160, 24, 66, 34, 40
+# What is not a peer keeps its colour whoever takes part.
+OWN = {"vault": "#d62728", "vault, 2 processes": "#f08a8a", "bare": "#555555", "honest": "#9a9a9a"}
+COLOURS = ("#2ca02c", "#1f77b4", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#bcbd22", "#e377c2")
 IN_A_ROW = 5
 
 
 def drawn(works: Sequence[str], ratios: Mapping[str, Sequence[float | None]]) -> str:
     """Return the picture: a line for each work, on it a dot for each target, where it is beside the floor `bare`.
 
-    `ratios` gives each target's ratios in the order of `works`, None for what was not measured; the first target is
+    `ratios` gives each target's ratios in the order of `works`, None for what was not measured; the vault is
     drawn largest. The scale is logarithmic: from one line to the next it is ten times as many requests.
     """
     found = [ratio for each in ratios.values() for ratio in each if ratio]
     low, high = math.floor(math.log10(min(found))), math.ceil(math.log10(max(*found, 1.01)))
     height = TOP + STEP * len(works) + BOTTOM
-    named = dict(zip(ratios, COLOURS, strict=False))
+    others = dict(zip((name for name in ratios if name not in OWN), itertools.cycle(COLOURS)))
+    named = {name: OWN.get(name) or others[name] for name in ratios}
     dots = "".join(
-        _dot(_across(ratio, low, high), at, named.get(name, "#000"), name, ratio)
+        _dot(_across(ratio, low, high), at, named[name], name, ratio)
         for name, each in reversed(list(ratios.items()))
         for at, ratio in enumerate(each)
         if ratio
@@ -46,7 +50,7 @@ def _down(at: int) -> int:
 
 
 def _dot(across: float, at: int, colour: str, name: str, ratio: float) -> str:
-    radius = 7 if colour == COLOURS[0] else 5
+    radius = 7 if name == "vault" else 5
     return (
         f'<circle cx="{across:.1f}" cy="{_down(at)}" r="{radius}" fill="{colour}" fill-opacity="0.85">'
         f"<title>{name}: {ratio:.3g} of bare</title></circle>\n"

@@ -13,10 +13,12 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import TYPE_CHECKING
 
 from benchmarks.peers.known import PEERS
@@ -29,15 +31,28 @@ if TYPE_CHECKING:
 
     from benchmarks.load import Target
 
+# A peer that fails takes no part any more; the run goes on.
+FAILURES = (
+    Missing,
+    NotRunning,
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    AssertionError,
+    SubprocessError,
+)
 TOOLS = Path(tempfile.gettempdir()) / "secure-files-peers"
 
 
 class Run:
     """One run: which peers take part, what they measured, and why some do not."""
 
-    def __init__(self, peers: Iterable[Peer], tools: Path, seconds: float) -> None:
+    def __init__(self, peers: Iterable[Peer], tools: Path, seconds: float, workers: Iterable[int]) -> None:
         self._tools = tools
         self._seconds = seconds
+        self._workers = list(workers)
         self.peers = list(peers)
         self.rows: Rows = {}
         self.missing: dict[str, str] = {}
@@ -70,7 +85,8 @@ class Run:
         """Measure all with files of one size, one server at a time."""
         with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
             folder = Path(name)
-            for server in (floor("bare", folder, size), floor("honest", folder, size), vault(folder, 1)):
+            vaults = [vault(folder, workers) for workers in self._workers]
+            for server in (floor("bare", folder, size), floor("honest", folder, size), *vaults):
                 warm(folder)
                 with server as target:
                     self._measured(target, size)
@@ -87,7 +103,7 @@ class Run:
                 warm(Path(name))
                 with peer.running(self._tools, Path(name)) as target:
                     work(target, Path(name))
-        except (Missing, NotRunning, OSError, EOFError, ValueError) as error:
+        except FAILURES as error:
             self._miss(peer, error)
 
     def _present(self) -> list[Peer]:
@@ -129,13 +145,16 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=2.0, help="the longest time of one measurement")
     parser.add_argument("--peers", default=",".join(PEERS), help="which, in which order (all)")
+    parser.add_argument("--workers", default="1,2", help="how many processes the vault serves with, in turn")
     parser.add_argument("--tools", type=Path, default=TOOLS, help="where programs are kept between runs")
     parser.add_argument("--prove", action="store_true", help="measure nothing")
     parser.add_argument("--json", type=Path, help="write medians and peers here too")
     options = parser.parse_args()
     if unknown := set(options.peers.split(",")) - set(PEERS):
         parser.error(f"knows {', '.join(PEERS)}, not {', '.join(sorted(unknown))}")
-    run = Run([PEERS[name] for name in options.peers.split(",")], options.tools, options.seconds)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whoever ends it ends the servers too
+    peers = [PEERS[name] for name in options.peers.split(",")]
+    run = Run(peers, options.tools, options.seconds, map(int, options.workers.split(",")))
     run.install()
     if options.prove:
         run.prove()
