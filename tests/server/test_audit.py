@@ -12,6 +12,7 @@ import pytest
 
 from server.api import FAMILIES
 from server.web.pages import PAGES
+from tests.engines import files
 from tests.harness import ROOT_TOKEN, Client, RunningVault
 from tests.server.support import exchange, files_of, request
 from vault.audit.files import files_of as logs_of
@@ -231,6 +232,7 @@ class TestUnwritable:
 
         assert Client(vault.url, "wrong").get(f"{file}/download").status == 401
 
+    @files
     def test_works_again_after_a_start(self, broken: tuple[RunningVault, str, Path]) -> None:
         vault, file, _ = broken
         again = shutil.copytree(vault.settings.data, vault.settings.data.with_name("again"))

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.engines import files
 from tests.server.support import files_of
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ class TestConditions:
         assert vault.root.get(file, headers={"If-None-Match": held}).status == 200
 
 
+@files
 class TestDamage:
     @pytest.fixture
     def damaged(self, vault: RunningVault, project: dict[str, Any]) -> str:

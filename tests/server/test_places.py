@@ -107,11 +107,15 @@ LARGE = b"x" * (2 * FREE)  # the half that a slow client sends at first is more 
 def begun(server: Server, client: Client, project: int, stack: ExitStack, count: int) -> list[SlowUpload]:
     """Begin uploads and wait until each has its place, in whichever process."""
     uploads = [stack.enter_context(SlowUpload(client, project, unique("slow"), LARGE)) for _ in range(count)]
+    all_have_places(client, count)
+    return uploads
+
+
+def all_have_places(client: Client, count: int) -> None:
     deadline = time.monotonic() + 20
     while f"secure_files_uploads_in_flight {float(count)}" not in client.get("/metrics").body.decode():
         assert time.monotonic() < deadline, "not all of them came to have a place"
         time.sleep(0.05)
-    return uploads
 
 
 class TestSecureFiles:
@@ -176,6 +180,7 @@ class TestUploads:
             for connection in begun:
                 assert connection.recv(100).startswith(b"HTTP/1.1 100")
                 connection.sendall(body)
+            all_have_places(vault.root, FOR_ONE)
             late = stack.enter_context(socket.create_connection((place.hostname, place.port)))
             whole = body + b"\r\n--frontier--\r\n"
             late.sendall(request("POST", path, lines, whole))
