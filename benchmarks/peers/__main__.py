@@ -103,7 +103,7 @@ class Run:
                 warm(Path(name))
                 with peer.running(self._tools, Path(name)) as target:
                     work(target, Path(name))
-        except FAILURES as error:
+        except (*FAILURES, AssertionError) as error:
             self._miss(peer, error)
 
     def _present(self) -> list[Peer]:
