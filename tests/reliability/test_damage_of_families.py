@@ -108,7 +108,7 @@ def test_bytes_of_another_object_are_refused(vault: RunningVault, family: str, o
     assert_refused(two)
 
 
-@pytest.mark.parametrize(("family", "other"), permutations(FAMILIES, 2))
+@pytest.mark.parametrize(("family", "other"), list(permutations(FAMILIES, 2)))
 def test_a_row_that_points_to_another_object_is_refused(vault: RunningVault, family: str, other: str) -> None:
     one, two = put(vault, family, LARGE), put(vault, other, LARGE)
     data = vault.settings.data

@@ -97,7 +97,7 @@ def blob_file(ci: Ci, artifact: Artifact) -> Path:
 
 class TestMemoryOfDirectories:
     def test_forgets_what_was_used_longest_ago(self, ci: Ci) -> None:
-        known = _Directories(entries=60)
+        known = _Directories(entries=3 * 30)
         archives = ci.artifacts.archives
         artifacts = [leave(ci, archive({f"{number}": b"1"})) for number in range(4)]
         directories = [
