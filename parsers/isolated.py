@@ -106,6 +106,16 @@ class Pool:
         finally:
             self._seats.put(seat)
 
+    def sift(self, name: str, head: bytes) -> Inspection | None:
+        """Return what is told of a file that no parser knows by its first bytes; None when it is to be read."""
+        seat = self._take()
+        if seat is None:
+            return None
+        try:
+            return seat.sift(name, head)
+        finally:
+            self._seats.put(seat)
+
     def parsers(self) -> list[Listing]:
         """List all parsers, plugins included, as a child sees them. Empty when no child can be asked."""
         seat = self._take()
@@ -174,6 +184,16 @@ class _Seat:
             child.close()
             self._child = _Child(self._folders)
         return _inspection(reply)
+
+    def sift(self, name: str, head: bytes) -> Inspection | None:
+        child = self._ready()
+        if child is None:
+            return None
+        try:
+            return None if child.knows(name, head, self._deadline) else _UNRECOGNIZED
+        except (frames.Late, frames.Closed):
+            self._lost(child, "malformed")
+            return None
 
     def parsers(self) -> list[Listing]:
         child = self._ready()

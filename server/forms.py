@@ -10,7 +10,7 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from multipart import MultipartSegment
 
+    from server.pipes import Pipe
+    from vault.incoming import Incoming
+
 KIB = 1024
 BODY_LIMIT = 1024 * KIB
 TEXT_LIMIT = 64 * KIB
@@ -40,18 +43,20 @@ CHARSETS = ("utf-8", "iso-8859-1")
 # The multipart parser's own pattern knows no names with a star.
 OPTION = re.compile(r""";\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;"]*)""")
 
+FILE = "file"
 FORM = web.RequestKey("form", object)
 
 
 @dataclass(slots=True)
 class UploadedFile:
-    """A file part, in memory."""
+    """A file part: in memory, or on its way through a sink."""
 
     filename: str
-    content: bytearray = field(default_factory=bytearray)
+    content: bytearray | Incoming = field(default_factory=bytearray)
 
 
 Values = dict[str, Any]
+Sink: TypeAlias = "Callable[[str | None], Pipe[Incoming]]"
 
 
 def query(request: web.Request) -> Values:
@@ -59,27 +64,30 @@ def query(request: web.Request) -> Values:
     return gathered(request.query.items())
 
 
-async def read(request: web.Request, limit: int = BODY_LIMIT, *, long_text: bool = False) -> Values:
+async def read(
+    request: web.Request, limit: int = BODY_LIMIT, *, long_text: bool = False, sink: Sink | None = None
+) -> Values:
     """Return all parameters of a request; those of the body win over the query's. Read once, then remembered.
 
     A file is an `UploadedFile`, `name[]` a list. With `long_text` a field of a form may be as long as the body, as
-    one of JSON always may. Raises `BadRequest` for a body that is not what its type says, `TooLarge` when it is longer
-    than `limit` bytes, before it is read when it says so itself.
+    one of JSON always may. What comes in a part `file` goes to a `sink`, made with the `name` so far. Raises
+    `BadRequest` for a body that is not what its type says, `TooLarge` when it is longer than `limit` bytes, before it
+    is read when it says so itself.
     """
     known = request.get(FORM)
     if isinstance(known, dict):
         return known
     values = query(request)
     if request.body_exists and request.method not in ("GET", "HEAD"):
-        values.update(await _body(request, limit, long_text=long_text))
+        values.update(await _body(request, limit, sink, long_text=long_text))
     request[FORM] = values
     return values
 
 
-async def _body(request: web.Request, limit: int, *, long_text: bool) -> Values:
+async def _body(request: web.Request, limit: int, sink: Sink | None, *, long_text: bool) -> Values:
     kind = request.content_type
     if kind == "multipart/form-data":
-        return await _multipart(request, limit, limit if long_text else TEXT_LIMIT)
+        return await _multipart(request, limit, limit if long_text else TEXT_LIMIT, sink)
     if kind == "application/x-www-form-urlencoded":
         return await _parsed(request, limit if long_text else min(limit, BODY_LIMIT), _urlencoded)
     if kind == "application/json" or kind.endswith("+json"):
@@ -156,23 +164,57 @@ def _urlencoded(body: bytes) -> Values:
         raise BadRequest("message body does not match declared format") from error
 
 
-async def _multipart(request: web.Request, limit: int, text_limit: int) -> Values:
-    parts: list[tuple[str, Any]] = []
-    content: bytearray | None = None
+async def _multipart(request: web.Request, limit: int, text_limit: int, sink: Sink | None) -> Values:
+    parts = _Parts(text_limit, sink)
     with parser_for(request) as parser:
         async for data in chunks(request, limit):
             if parser.closed:
                 continue
             for event in events(parser, data):
-                if isinstance(event, (bytes, bytearray)):
-                    assert content is not None
-                    content += event
-                    _check_text(parts[-1][1], content, text_limit)
-                elif event is not None:
-                    content = bytearray()
-                    parts.append((event.name, _part(filename_of(event), content)))
+                await parts.take(event)
         finish(parser)
-    return gathered((name, _text(name, part)) for name, part in parts)
+    return gathered((name, _text(name, part)) for name, part in parts.pairs)
+
+
+class _Parts:
+    """The parts of one multipart body, as they come."""
+
+    def __init__(self, text_limit: int, sink: Sink | None) -> None:
+        self.pairs: list[tuple[str, Any]] = []
+        self._text_limit = text_limit
+        self._sink = sink
+        self._content = bytearray()
+        self._pipe: Pipe[Incoming] | None = None
+
+    async def take(self, event: Any) -> None:
+        """Take what the parser tells: the head of a part, bytes of it, None at its end."""
+        if event is None:
+            await self._end()
+        elif not isinstance(event, (bytes, bytearray)):
+            self._begin(event.name, filename_of(event))
+        elif self._pipe is not None:
+            await self._pipe.write(event)
+        else:
+            self._content += event
+            _check_text(self.pairs[-1][1], self._content, self._text_limit)
+
+    def _begin(self, name: str, filename: str | None) -> None:
+        self._content = bytearray()
+        part = _part(filename, self._content)
+        if self._sink is not None and name == FILE and isinstance(part, UploadedFile):
+            self._pipe = self._sink(self._name())
+            part.content = self._pipe.writer
+        self.pairs.append((name, part))
+
+    async def _end(self) -> None:
+        if self._pipe is not None:
+            await self._pipe.flush()
+            self._pipe = None
+
+    def _name(self) -> str | None:
+        """Return the value of the field `name`, if it has come."""
+        found = dict(self.pairs).get("name")
+        return found.decode("utf-8", "replace") if isinstance(found, bytearray) else None
 
 
 def parser_for(request: web.Request) -> PushMultipartParser:

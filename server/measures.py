@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from vault.blobs import BinaryWriter, BlobStore
     from vault.catalog.database import Database, Transaction
-    from vault.models import Finding, Inspect
+    from vault.models import Finding, Inspect, Sift
 
 T = TypeVar("T")
 
@@ -51,6 +51,17 @@ class Measures:
         def told(name: str, data: bytes | bytearray, password: str | None = None) -> Finding:
             found = inspect(name, data, password)
             if self.observer is not None:
+                self.observer.parsed(found.error or "read")
+            return found
+
+        return told
+
+    def sift(self, sift: Sift) -> Sift:
+        """Return the function that looks at the first bytes of files, those that nobody knows told as outcomes."""
+
+        def told(name: str, head: bytes) -> Finding | None:
+            found = sift(name, head)
+            if found is not None and self.observer is not None:
                 self.observer.parsed(found.error or "read")
             return found
 

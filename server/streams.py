@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from server import forms
 from server.app_keys import OFFLOAD, SHARED
 from server.errors import BadRequest
-from server.forms import KIB, Values
-from server.offload import ended
+from server.pipes import Pipe
 from vault.errors import TooLarge
 
 if TYPE_CHECKING:
@@ -20,13 +18,11 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from server.offload import Offload
+    from server.forms import Values
     from vault.storage import BlobWriter
 
     Begin = Callable[[Values, str], Awaitable[BlobWriter]]
 
-PIECE = 256 * KIB
-SMALL = 64 * KIB
 FILE = "file"
 
 
@@ -69,7 +65,8 @@ class _Body:
         self._size = 0
         self._name = ""
         self._text: bytearray | None = None
-        self._pipe: _Pipe | None = None
+        self._pipe: Pipe[BlobWriter] | None = None
+        self._filename = ""
         self._into_pipe = False
 
     async def read(self) -> Received:
@@ -82,7 +79,7 @@ class _Body:
         if self._pipe is None:
             raise BadRequest(f"{FILE} is {'missing' if values.get(FILE) is None else 'invalid'}")
         await self._pipe.flush()
-        return Received(values, self._pipe.filename, self._pipe.writer)
+        return Received(values, self._filename, self._pipe.writer)
 
     async def close(self) -> None:
         """Let go of the writer, once it is not in use."""
@@ -130,7 +127,8 @@ class _Body:
                 raise BadRequest(f"{FILE} is given twice")
             writer = await self._begin(self._values(), filename)
             await self._take_place()  # now that it is known who sends: a stranger is to take none from others
-            self._pipe = _Pipe(self._request.app[OFFLOAD], writer, filename)
+            self._pipe = Pipe(self._request.app[OFFLOAD], writer)
+            self._filename = filename
             self._into_pipe = True
         # A file part of another name is read past: python-gitlab sends an empty `avatar` along.
 
@@ -145,46 +143,3 @@ class _Body:
         return TooLarge(
             self._limit, f"file size has reached maximum size limit: {self._limit} bytes may be sent, and {size}"
         )
-
-
-class _Pipe:
-    """Hands bytes to a writer in a thread, some at a time, while the next are received."""
-
-    def __init__(self, offload: Offload, writer: BlobWriter, filename: str) -> None:
-        self.writer = writer
-        self.filename = filename
-        self._offload = offload
-        self._held = bytearray()
-        self._job: asyncio.Future[None] | None = None
-
-    async def write(self, data: bytes | bytearray) -> None:
-        """Take `data`; waits while the writer is a piece behind."""
-        self._held += data
-        if len(self._held) >= PIECE:
-            await self._hand_on()
-
-    async def flush(self) -> None:
-        """Have everything written."""
-        if self._job is None and len(self._held) <= SMALL:
-            # A writer keeps so little in memory: not worth a thread.
-            self.writer.write(self._held)
-            return
-        await self._hand_on()
-        await self._settled()
-
-    async def close(self) -> None:
-        """Leave the writer's block when nobody writes any more."""
-        if self._job is None:
-            self.writer.__exit__(None, None, None)  # all of it is in memory, or stored: nothing to wait for
-            return
-        await ended(self._job)
-        await self._offload.to_end(self.writer.__exit__, None, None, None)
-
-    async def _hand_on(self) -> None:
-        await self._settled()
-        self._job = self._offload.start(self.writer.write, self._held)
-        self._held = bytearray()
-
-    async def _settled(self) -> None:
-        if self._job is not None:
-            await asyncio.shield(self._job)

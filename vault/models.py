@@ -250,6 +250,13 @@ class Finding(Protocol):
         """Return the reason code when the file could not be read."""
 
 
+class Sift(Protocol):
+    """Looks at a file's name and its first 4 KiB."""
+
+    def __call__(self, name: str, head: bytes, /) -> Finding | None:
+        """Return what is told of a file that no parser knows; None when its content is to be read."""
+
+
 class Inspect(Protocol):
     """Reads a file's content: name, bytes and an optional password that is used once and forgotten."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote_plus
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from vault import doctor
 from vault.catalog import access as access_sql
@@ -19,8 +18,10 @@ from vault.catalog.readable import Asked
 from vault.clock import in_days, now, today
 from vault.contents import Content
 from vault.documents import Documents
-from vault.errors import BlobMissing, Conflict, Invalid, LimitExceeded, NotFound, StorageFull, TooLarge, UnsafePath
+from vault.errors import BlobMissing, Conflict, Invalid, LimitExceeded, NotFound, StorageFull, TooLarge
+from vault.incoming import Incoming
 from vault.models import COUNTED, Listing, Page, Principal, Role, SecureFile
+from vault.secure_file_names import check_name, extension
 from vault.storage import Owner
 
 if TYPE_CHECKING:
@@ -28,27 +29,33 @@ if TYPE_CHECKING:
 
     from vault.blob_reading import BlobOpening
     from vault.catalog.database import Database, Transaction
-    from vault.models import Blob, Finding, Inspect, Limits
+    from vault.models import Blob, Finding, Inspect, Limits, Sift
     from vault.storage import SealedBlob, SealedStorage
 
 T = TypeVar("T")
+Data: TypeAlias = bytes | bytearray | Incoming
 
 FAMILY = "secure_files"
-NAME_LIMIT = 255
 END_OF_TIME = "9999-12-31T23:59:59.999Z"
 # The reason code of a file that no parser was free for.
 QUEUED, QUEUED_AT_ONCE = "queued", 20
-# GitLab's check (lib/gitlab/path_traversal.rb): `..` as a segment, a name of dots alone, a line break.
-TRAVERSAL = re.compile(r"\A\.{1,2}\Z|\A\.\.[/\\]|[/\\]\.\.\Z|[/\\]\.\.[/\\]|[\n\r]")
 
 
 class SecureFiles:
     """Signing files: sealed, checked, and read for what they hold before the answer is given."""
 
-    def __init__(self, database: Database, storage: SealedStorage, inspect: Inspect, limits: Limits) -> None:
+    def __init__(
+        self,
+        database: Database,
+        storage: SealedStorage,
+        inspect: Inspect,
+        limits: Limits,
+        sift: Sift = lambda _, __: None,
+    ) -> None:
         self._db = database
         self._storage = storage
         self._inspect = inspect
+        self._sift = sift
         self._limits = limits
 
     def documents(
@@ -82,7 +89,17 @@ class SecureFiles:
             raise NotFound
         return sql.secure_file(rows[0])
 
-    def add(self, project_id: int, name: str, data: bytes | bytearray, password: str | None = None) -> SecureFile:
+    def incoming(self, project_id: int, name: str | None) -> Incoming:
+        """Return what takes the content of a file in pieces, for `add` or `replace`; its name, if that is known yet."""
+        writer = self._storage.writer(FAMILY, project_id)
+        return Incoming(writer, partial(self._sift, name) if name is not None else None)
+
+    def _take(self, project_id: int, name: str, data: Data, password: str | None) -> tuple[Finding, SealedBlob]:
+        if isinstance(data, Incoming):
+            return data.finding(self._inspect, name, password), data.finish()
+        return self._inspect(name, data, password), self._storage.put(FAMILY, project_id, data)
+
+    def add(self, project_id: int, name: str, data: Data, password: str | None = None) -> SecureFile:
         """Keep a new file and return it with its metadata; an unreadable one is kept with a reason code.
 
         `password` opens the file this once and is not kept. Raises `TooLarge`, `UnsafePath`, `Invalid` (name blank,
@@ -93,8 +110,7 @@ class SecureFiles:
         check_name(name)
         # A look before the work; the transaction below decides.
         self._check_place(self._db.query, project_id, name)
-        finding = self._inspect(name, data, password)
-        sealed = self._storage.put(FAMILY, project_id, data)
+        finding, sealed = self._take(project_id, name, data, password)
         created_at = now()
         values = {
             **_content(project_id, sealed),
@@ -119,9 +135,7 @@ class SecureFiles:
         if query(sql.COUNT, project=project_id)[0]["n"] >= limit:
             raise LimitExceeded(f"Maximum number of project ci secure files ({limit}) exceeded")
 
-    def replace(
-        self, project_id: int, file_id: int, data: bytes | bytearray, password: str | None = None
-    ) -> SecureFile:
+    def replace(self, project_id: int, file_id: int, data: Data, password: str | None = None) -> SecureFile:
         """Put new content in the place of a file's; id and name stay, the old content's key is erased.
 
         Raises `NotFound`, `TooLarge`.
@@ -129,8 +143,7 @@ class SecureFiles:
         if len(data) >= self._limits.secure_file_bytes:
             raise TooLarge(self._limits.secure_file_bytes)
         file = self.get(project_id, file_id)
-        finding = self._inspect(file.name, data, password)
-        sealed = self._storage.put(FAMILY, project_id, data)
+        finding, sealed = self._take(project_id, file.name, data, password)
         values = {**_content(project_id, sealed), **_read(file.name, sealed.checksum, file.created_at, finding)}
 
         def work(tx: Transaction) -> SecureFile:
@@ -331,22 +344,6 @@ class SecureFiles:
 
 def _owner(file: SecureFile) -> Owner:
     return Owner(f"secure file {file.id}", FAMILY, file.project_id, file.size, file.checksum)
-
-
-def check_name(name: str) -> None:
-    """Refuse a name GitLab would not take; one it takes is kept as it is given. Raises `Invalid`, `UnsafePath`."""
-    if "\0" in name or TRAVERSAL.search(name) or TRAVERSAL.search(unquote_plus(name, errors="replace")):
-        raise UnsafePath("name")
-    if not name.strip():
-        raise Invalid("name", "can't be blank")
-    if len(name) > NAME_LIMIT:
-        raise Invalid("name", f"is too long (maximum is {NAME_LIMIT} characters)")
-
-
-def extension(name: str) -> str | None:
-    """Return what stands behind the last dot, as Ruby's File.extname counts: None for `.env`, `x.`, `a.d/b`."""
-    base = name.rpartition("/")[2].lstrip(".")
-    return base.rpartition(".")[2] or None if "." in base else None
 
 
 def present(file: SecureFile) -> str:

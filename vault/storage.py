@@ -309,7 +309,11 @@ class BlobWriter:
             kind, error = Abandoned, Abandoned()
         self._stack.__exit__(kind, error, trace)
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def close(self) -> None:
+        """Leave the block: what was not finished is dropped."""
+        self.__exit__(None, None, None)
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> None:
         """Append plaintext; the buffer may be used again when this returns."""
         self._hash.update(data)
         self._size += len(data)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from aiohttp import web
 
-from server import forms, paging
+from server import forms, incoming, paging
 from server.access import Endpoint, principal, project
 from server.api.shapes import SECURE_FILE, SECURE_FILE_ANYWHERE
 from server.app_keys import OFFLOAD, SERVICES, SETTINGS
@@ -120,14 +121,13 @@ async def download(request: web.Request) -> web.StreamResponse:
 async def create(request: web.Request) -> web.Response:
     """Take a new file in; the answer has its metadata already."""
     found = await project(request, Role.MAINTAINER)
-    check = Check(await forms.read(request, body_limit(request.app[SETTINGS])))
-    name = check.text("name", required=True)
-    file = check.file("file")
-    password = check.maybe_text("password")
-    check.done()
-    files = request.app[SERVICES].secure_files
-    stored = await request.app[OFFLOAD].call(files.add, found.id, name, file.content, password)
-    return json_answer(present(stored), 201)
+    files, offload = request.app[SERVICES].secure_files, request.app[OFFLOAD]
+    async with incoming.form(request, body_limit(request.app[SETTINGS]), partial(files.incoming, found.id)) as values:
+        check = Check(values)
+        name = check.text("name", required=True)
+        file, password = check.file("file"), check.maybe_text("password")
+        check.done()
+        return json_answer(present(await offload.to_end(files.add, found.id, name, file.content, password)), 201)
 
 
 async def update(request: web.Request) -> web.Response:
@@ -135,11 +135,13 @@ async def update(request: web.Request) -> web.Response:
     found = await project(request, Role.MAINTAINER)
     number = file_id(request)
     files, offload = request.app[SERVICES].secure_files, request.app[OFFLOAD]
-    await offload.read(files.get, found.id, number)
-    check = Check(await forms.read(request, body_limit(request.app[SETTINGS])))
-    file, password = check.file("file"), check.maybe_text("password")
-    check.done()
-    return json_answer(present(await offload.call(files.replace, found.id, number, file.content, password)))
+    known = await offload.read(files.get, found.id, number)
+    begin = partial(files.incoming, found.id, known.name)
+    async with incoming.form(request, body_limit(request.app[SETTINGS]), lambda _: begin()) as values:
+        check = Check(values)
+        file, password = check.file("file"), check.maybe_text("password")
+        check.done()
+        return json_answer(present(await offload.to_end(files.replace, found.id, number, file.content, password)))
 
 
 async def read_again(request: web.Request) -> web.Response:

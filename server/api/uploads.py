@@ -20,7 +20,7 @@ from vault.access import parse_id
 from vault.errors import Forbidden, NotFound, UnsafePath
 from vault.filenames import alternative_text, markdown, safe_name
 from vault.models import Role
-from vault.secure_files import TRAVERSAL
+from vault.secure_file_names import TRAVERSAL
 
 if TYPE_CHECKING:
     from server.forms import Values
