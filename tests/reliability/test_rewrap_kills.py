@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sqlite3
 import subprocess
@@ -18,8 +20,10 @@ from tests.reliability.shelves import Readers, bodies, filled, unlike
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = 1000
-KILLS = 3
+log = logging.getLogger(__name__)
+
+FILES = int(os.environ.get("REWRAP_FILES", "1000"))
+KILLS = int(os.environ.get("REWRAP_KILLS", "3"))
 RATE = 200  # so that it is killed on the way, not at its end
 
 
@@ -60,7 +64,9 @@ def test_every_file_can_be_read_at_every_time_and_the_old_key_retires(tmp_path: 
         for _ in range(KILLS):
             killed_on_the_way(data, *more, rate=RATE if not more else RATE // 10)
         assert under(data, "k1") > 0
+        begun = time.monotonic()
         assert run("keys", "rewrap", *more, "--data", data).status == 0
+        log.info("%s files, killed %s times; the rest took %.1f s", len(digests), KILLS, time.monotonic() - begun)
         assert run("keys", "retire", "k1", "--data", data).status == 0
 
         assert unlike(server.root, digests) == []
