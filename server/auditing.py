@@ -107,9 +107,12 @@ def begin(request: web.Request, route: Route) -> None:
 
 
 def require(request: web.Request) -> None:
-    """Raise `Unavailable` when a line that this request will need could not be written: before anything is done."""
+    """Raise `Unavailable` when a line that a change will need could not be written: before anything is done.
+
+    What is only read is done when its line is written, which is before it leaves.
+    """
     route = request[AUDITED].route
-    if route.always and request.method != "HEAD":
+    if route.always and request.method not in ("GET", "HEAD"):
         request.app[SERVICES].audit.check(route.leave)
 
 
