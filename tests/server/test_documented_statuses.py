@@ -128,7 +128,8 @@ class Walk:
             raise StorageFull
 
         for failing in (fail, full):
-            with self.patched((type(services.audit), "check", failing)):
+            log = type(services.audit)
+            with self.patched((log, "check", failing), (log, "record", failing)):
                 self.send(right)
         if right.method != "GET":
             files, database = services.repositories, type(services.database)
