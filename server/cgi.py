@@ -125,7 +125,15 @@ class _Conversation:
             os.killpg(self._process.pid, number)
 
     async def end(self) -> None:
-        """End the program, if it has not ended yet: by asking first, so that git removes its unfinished files."""
+        """End the program, if it has not ended yet, and let go of its pipes."""
+        try:
+            await self._end_program()
+        finally:
+            # What it said and nobody heard would keep its pipe open beyond the loop's end: asyncio has no public way.
+            self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+
+    async def _end_program(self) -> None:
+        """Ask first, so that git removes its unfinished files."""
         if self._silence is not None:
             self._silence.cancel()
         cut_off = self._feeding.done() and not self._feeding.cancelled() and self._feeding.exception() is not None
