@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pygit2
 
+from vault.errors import Unavailable
 from vault.repositories import program
 from vault.repositories.locks import git_at_work, is_stale, no_git_at_work
 from vault.repositories.revisions import ref_target
@@ -25,7 +26,7 @@ class Moved(Exception):
 
 
 def move_branch(opened: OpenRepository, branch: str, old: pygit2.Oid, new: pygit2.Oid) -> None:
-    """Move a branch from `old` to `new`, durable on return, in the branch's queue. Raises `Moved`."""
+    """Move a branch from `old` to `new`, durable on return, in the branch's queue. Raises `Moved`, `Unavailable`."""
     name = f"refs/heads/{branch}"
     try:
         reference = opened.git.references[name]
@@ -38,7 +39,10 @@ def move_branch(opened: OpenRepository, branch: str, old: pygit2.Oid, new: pygit
             return
         if found != old or _locked(opened.folder, name) or _says_locked(error):
             raise Moved from error
-        raise
+        if isinstance(error, OSError):
+            raise
+        # libgit2 does not find the commit that it has just written: nothing is damaged, the disk did not take it.
+        raise Unavailable("the disk did not take a commit; its branch is where it was") from error
 
 
 def create_branch(folder: Path, branch: str, new: pygit2.Oid) -> None:
