@@ -16,7 +16,7 @@ import threading
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from parsers import frames
 from parsers.interface import HEAD, MAX_SIZE, Inspection
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from parsers.frames import Bytes
 
 log = logging.getLogger(__name__)
+
+Found = TypeVar("Found", Inspection, Inspection | None)
 
 _BOOT = "import sys; sys.path[:0] = sys.argv[1:]; from parsers.child import main; main()"
 _FOLDER = str(Path(__file__).resolve().parent.parent)
@@ -174,26 +176,31 @@ class _Seat:
         request = {"op": "inspect", "name": name, "password": password}
         try:
             if len(data) > _LARGE and not child.knows(name, data, self._deadline):
-                return _UNRECOGNIZED
+                return self._served(child, _UNRECOGNIZED)
             reply = child.ask(request, data, self._deadline)
         except frames.Late:
             return self._lost(child, "timeout")
         except frames.Closed:
             return self._lost(child, "malformed")
+        return self._served(child, _inspection(reply))
+
+    def _served(self, child: _Child, found: Found) -> Found:
+        """Replace a child that has had its share of files."""
         if child.served >= self._files_per_child:
             child.close()
             self._child = _Child(self._folders)
-        return _inspection(reply)
+        return found
 
     def sift(self, name: str, head: bytes) -> Inspection | None:
         child = self._ready()
         if child is None:
             return None
         try:
-            return None if child.knows(name, head, self._deadline) else _UNRECOGNIZED
+            known = child.knows(name, head, self._deadline)
         except (frames.Late, frames.Closed):
             self._lost(child, "malformed")
             return None
+        return self._served(child, None if known else _UNRECOGNIZED)
 
     def parsers(self) -> list[Listing]:
         child = self._ready()

@@ -172,6 +172,14 @@ def _within(seconds: float, condition: Callable[[], bool]) -> bool:
 
 
 class TestALargeFile:
+    def test_that_is_only_looked_at_counts_for_a_childs_share(self, make_pool: Callable[..., Pool]) -> None:
+        pool = make_pool(files_per_child=2)
+        seen = set()
+        for _ in range(4):
+            pool.sift("x.bin", b"\xff" * HEAD)
+            seen.update(pool.processes)
+        assert len(seen) == 3
+
     def test_that_a_plugin_knows_by_its_first_bytes_is_handed_over(self, make_pool: Callable[..., Pool]) -> None:
         found = make_pool().inspect("x", b"spy!" + bytes(1_000_000))
         assert found.kind == "spy"
