@@ -145,14 +145,18 @@ class Server:
     # Its processes
 
     def everyone(self) -> list[int]:
-        """All processes of the session, the parsers' too, that are not dead: the parent first."""
+        """All processes of the session, the parsers' too, that are not dead: the parent first.
+
+        One whose first thread has ended keeps its connections until its last one has, which may be syncing a file.
+        """
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 words = stat.read_text("utf-8", "replace").rpartition(")")[2].split()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if int(words[3]) == self.process.pid and words[0] not in "ZX":
+            state, session, threads = words[0], int(words[3]), int(words[17])
+            if session == self.process.pid and (state not in "ZX" or threads > 1):
                 found.append(int(stat.parent.name))
         return sorted(found)
 
