@@ -30,6 +30,14 @@ class Visibility(StrEnum):
     PUBLIC = "public"
 
 
+class RepositoryAccess(StrEnum):
+    """Whom a project's repository is there for: nobody, its members, everybody who may know of the project."""
+
+    DISABLED = "disabled"
+    PRIVATE = "private"
+    ENABLED = "enabled"
+
+
 SCOPES = ("api", "read_api", "read_user", "read_repository", "write_repository")
 
 
@@ -79,6 +87,11 @@ class Project:
     creator_id: int | None
     created_at: str
     last_activity_at: str
+
+    @property
+    def repository_access(self) -> RepositoryAccess:
+        """Whom its repository is there for."""
+        return RepositoryAccess(self.settings.get("repository_access_level", RepositoryAccess.ENABLED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from server import forms, paging
 from server.access import Endpoint, principal, project
-from server.api.shapes import PROJECT, VISIBILITY
+from server.api.shapes import PROJECT, REPOSITORY_ACCESS, VISIBILITY
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
 from server.describing import FLAG, NUMBER, Value, accepts, gives, lists, maybe
 from server.errors import BadRequest, json_answer
 from server.params import Check
 from server.urls import API, base_url
-from vault.models import Namespace, Project, Role, Visibility
+from vault.models import Namespace, Project, RepositoryAccess, Role, Visibility
 from vault.projects import check_default_branch
 from vault.repositories import Action, Change
+from vault.repositories.rights import may_read
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -53,6 +54,7 @@ def present(request: web.Request, found: Project, caller: Principal | None) -> d
         "archived": found.archived,
         "empty_repo": services.repositories.empty(found.id),
         "creator_id": found.creator_id,
+        "repository_access_level": found.repository_access,
         "public_jobs": found.settings.get("public_jobs", True),
         "permissions": {"project_access": _level(own), "group_access": _level(inherited)},
     }
@@ -112,6 +114,7 @@ async def create(request: web.Request) -> web.Response:
     description = check.text("description")
     branch = check.text("default_branch", "main")
     with_readme = check.boolean("initialize_with_readme")
+    settings = _settings(check)
     check.done()
     if not name and not path:
         raise BadRequest("name, path are missing, at least one parameter must be provided")
@@ -126,12 +129,23 @@ async def create(request: web.Request) -> web.Response:
             visibility=Visibility(visibility or Visibility.PRIVATE),
             description=description,
             default_branch=check_default_branch(branch),
+            settings=settings,
         )
-        if with_readme:
+        if with_readme and may_read(made, Role.OWNER):
             _add_readme(request.app[SERVICES], made, caller)
         return present(request, made, caller)
 
     return json_answer(await request.app[OFFLOAD].call(work), 201)
+
+
+def _settings(check: Check) -> dict[str, Any]:
+    """Return the settings that a request gives, each under the name it is kept by."""
+    settings: dict[str, Any] = {}
+    if public := [check.boolean(name) for name in ("public_jobs", "public_builds") if check.has(name)]:
+        settings["public_jobs"] = all(public)
+    if check.has("repository_access_level"):
+        settings["repository_access_level"] = check.choice("repository_access_level", tuple(RepositoryAccess))
+    return settings
 
 
 def _add_readme(services: Services, made: Project, caller: Principal) -> None:
@@ -150,9 +164,7 @@ async def update(request: web.Request) -> web.Response:
     }
     if check.has("visibility"):
         changes["visibility"] = check.choice("visibility", tuple(Visibility))
-    settings = {name: check.boolean(name) for name in ("public_jobs", "public_builds") if check.has(name)}
-    if settings:
-        changes["settings"] = {"public_jobs": all(settings.values())}
+    changes["settings"] = _settings(check)
     check.done()
     if "default_branch" in changes:
         check_default_branch(changes["default_branch"])
@@ -174,6 +186,11 @@ NARROWED = (
     Value("search", about="part of the path"),
     Value("visibility", VISIBILITY),
 )
+SETTINGS = (
+    Value("repository_access_level", REPOSITORY_ACCESS, "whom the repository is there for; `private` means members"),
+    Value("public_jobs", FLAG, "whether all who see the project see its jobs"),
+    Value("public_builds", FLAG, "the same"),
+)
 NEW = (
     Value("name", about="this or `path`"),
     Value("path", about="made of the name unless given"),
@@ -182,12 +199,12 @@ NEW = (
     Value("description"),
     Value("default_branch"),
     Value("initialize_with_readme", FLAG),
+    *SETTINGS,
 )
 CHANGED = (
     *(Value(name) for name in ("name", "description", "default_branch")),
     Value("visibility", VISIBILITY),
-    Value("public_jobs", FLAG, "whether all who see the project see its jobs"),
-    Value("public_builds", FLAG, "the same"),
+    *SETTINGS,
 )
 ENDPOINTS = (
     Endpoint("GET", f"{API}/projects", index, action="project.list", anonymous=True, about=lists(PROJECT, *NARROWED)),

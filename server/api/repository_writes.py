@@ -14,9 +14,11 @@ from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES, SETTINGS, TURNS
 from server.errors import json_answer
 from server.forms import UploadedFile
 from server.params import Check
+from vault.errors import Forbidden
 from vault.models import Role
 from vault.repositories import Action, Change
 from vault.repositories.paths import clean_path
+from vault.repositories.rights import may_read
 
 if TYPE_CHECKING:
     from vault.repositories import Written
@@ -53,6 +55,8 @@ async def remove(request: web.Request) -> web.Response:
 
 async def _write(request: web.Request, action: Action) -> tuple[Change, Written]:
     found = await project(request, Role.DEVELOPER)
+    if not may_read(found, Role.DEVELOPER):
+        raise Forbidden
     path = clean_path(request.match_info["file_path"])
     values = await forms.read(request, request.app[SETTINGS].repository_body_bytes, long_text=True)
     change = read_change(Check(values), values, action, path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from server.describing import ANYTHING, DATE, FLAG, NULL, NUMBER, SECONDS, TEXT, TIME, Shape, many, maybe, one_of
-from vault.models import Role, Visibility
+from vault.models import RepositoryAccess, Role, Visibility
 from vault.pipelines import STATUSES
 
 NAME_MAP = {"type": "object"}
 VISIBILITY = one_of(*(str(each) for each in Visibility))
+REPOSITORY_ACCESS = one_of(*(str(each) for each in RepositoryAccess))
 LEVEL = one_of(*(int(role) for role in Role if role > Role.NONE))
 STATUS = one_of(*STATUSES)
 
@@ -133,6 +134,7 @@ PROJECT = Shape(
         "archived": FLAG,
         "empty_repo": FLAG,
         "creator_id": maybe(NUMBER),
+        "repository_access_level": REPOSITORY_ACCESS,
         "public_jobs": FLAG,
         "permissions": Shape("Permissions", {"project_access": maybe(ACCESS), "group_access": maybe(ACCESS)}),
     },

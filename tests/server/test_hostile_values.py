@@ -22,7 +22,11 @@ class TestValues:
         [
             ("POST", "/groups", ("name", "path", "parent_id", "visibility", "description")),
             ("POST", "/projects", ("name", "path", "namespace_id", "visibility", "description", "default_branch")),
-            ("PUT", "/projects/{id}", ("name", "visibility", "description", "default_branch", "public_jobs")),
+            (
+                "PUT",
+                "/projects/{id}",
+                ("name", "visibility", "description", "default_branch", "public_jobs", "repository_access_level"),
+            ),
             ("POST", "/users", ("username", "name", "email", "admin", "password")),
             ("POST", "/users/1/personal_access_tokens", ("name", "scopes", "expires_at")),
             ("POST", "/projects/{id}/members", ("user_id", "access_level", "expires_at")),
