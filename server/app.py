@@ -28,11 +28,11 @@ from server.app_keys import (
     TRUSTED,
     TURNS,
 )
-from server.held import Room
 from server.metrics import Metrics
 from server.notify.schedule import telling
 from server.offload import Offload
 from server.readiness import Readiness
+from server.room import Room
 from server.routing import Router
 from server.shared import Shared
 from server.turns import Turns

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from server.access import Endpoint
     from server.auditing import Audited, Logins
-    from server.held import Room
     from server.proxies import Network
+    from server.room import Room
     from vault.models import Principal
 
 SERVICES = web.AppKey("services", Services)

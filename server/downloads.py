@@ -6,10 +6,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from aiohttp import web
+from server.held import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aiohttp import web
 
 UNSAFE_IN_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')
 RANGE = re.compile(r"(?i)bytes=(\d{0,18})-(\d{0,18})")
@@ -72,12 +74,15 @@ def plan(
 
 
 def whole_or_part(
-    request: web.Request, data: bytes | bytearray, name: str, etag: str, content_type: str = OCTETS
-) -> web.Response:
+    request: web.Request,
+    data: bytes | bytearray | memoryview,
+    name: str,
+    etag: str,
+    content_type: str = OCTETS,
+) -> Answer:
     """Answer a download from memory, as `plan` says."""
     status, headers, part = plan(request, len(data), etag, name=name, content_type=content_type, ranges=True)
-    body = data if status == 200 else bytes(memoryview(data)[part.start : part.end])
-    return web.Response(status=status, body=body or None, headers=headers)
+    return Answer(status, headers, data if status == 200 else memoryview(data)[part.start : part.end])
 
 
 def matches(header: str, etag: str) -> bool:

@@ -6,73 +6,68 @@ aiohttp keeps the last answer of a connection until the next, or for a minute.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from aiohttp import web
 from aiohttp.payload import Payload
 
 from server.app_keys import ROOM
+from server.straight import push
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from aiohttp import web
     from aiohttp.abc import AbstractStreamWriter
 
-MOST = 128 * 1024 * 1024
+    from server.room import Share
+
+    Data = bytes | bytearray | memoryview
+    Lend = Callable[[], memoryview]
+
 SMALL = 64 * 1024
 """An answer up to this size needs no room."""
-PIECE = 256 * 1024
 
 
-class Room:
-    """The bytes that whole answers of one process may have in memory. For the event loop's thread."""
+class Answer(NamedTuple):
+    """What is answered from memory, before aiohttp has it."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self.taken = 0
+    status: int
+    headers: dict[str, str]
+    data: Data
 
-    def take(self, size: int) -> bool:
-        """Take so much of it, unless there is less."""
-        if self.taken + size > self._most:
-            return False
-        self.taken += size
-        return True
-
-    def give_back(self, size: int) -> None:
-        """Return what was taken."""
-        self.taken -= size
+    def response(self) -> web.Response:
+        """Return it for aiohttp to send, and to keep."""
+        return web.Response(status=self.status, headers=self.headers, body=bytes(self.data) or None)
 
 
-async def whole(request: web.Request, size: int, answer: Callable[[], Awaitable[web.Response]]) -> web.Response | None:
-    """Return the answer with up to `size` bytes in memory; None, and nothing was done, where there is no room."""
+async def whole(request: web.Request, size: int, answer: Callable[[Lend], Awaitable[Answer]]) -> web.Response | None:
+    """Return the answer of up to `size` bytes; None, and nothing was done, where there is no room for it.
+
+    `answer` may ask for so much memory and leave its bytes there.
+    """
     if size <= SMALL:
-        return await answer()
-    room = request.app[ROOM]
-    if not room.take(size):
+        return (await answer(lambda: memoryview(bytearray(size)))).response()
+    share = await request.app[ROOM].take(size)
+    if share is None:
         return None
-    held = Held(room, size)
     try:
-        response = await answer()
+        status, headers, data = await answer(share.memory)
     except BaseException:
-        held.let_go()  # the error may be kept for longer
+        share.give_back()  # the error may be kept for longer
         raise
-    if isinstance(response.body, bytes | bytearray):
-        response.headers["Content-Length"] = str(len(response.body))  # told to whoever counts, before it is sent
-        response.body = held.with_data(response.body)
-    return response
+    if not data:
+        share.give_back()
+        return web.Response(status=status, headers=headers)
+    headers["Content-Length"] = str(len(data))  # told to whoever counts, before it is sent
+    return web.Response(status=status, headers=headers, body=Held(share, data))
 
 
 class Held(Payload):
     """A body that gives its room back when it was sent, or when nobody has it any more."""
 
-    def __init__(self, room: Room, size: int) -> None:
-        super().__init__(b"")
-        self._room, self._held = room, size
-
-    def with_data(self, data: bytes | bytearray) -> Held:
-        """Return this, with the bytes to send."""
-        self._value, self._size = data, len(data)
-        return self
+    def __init__(self, share: Share, data: Data) -> None:
+        super().__init__(data)
+        self._share, self._size = share, len(data)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return the body as text."""
@@ -80,18 +75,15 @@ class Held(Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send it, as quickly as it is taken."""
-        view = memoryview(self._value)
         try:
-            for start in range(0, len(view), PIECE):
-                await writer.write(view[start : start + PIECE])
+            await push(writer, memoryview(self._value))
         finally:
             self.let_go()
 
     def let_go(self) -> None:
         """Give the room back, and the bytes."""
         self._value = b""
-        self._room.give_back(self._held)
-        self._held = 0
+        self._share.give_back()
 
     def __del__(self) -> None:
         self.let_go()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from vault.blobs import BinaryWriter, BlobStore
+    from vault.blobs import AtHand, BinaryWriter, BlobStore
     from vault.catalog.database import Database, Transaction
     from vault.models import Finding, Inspect, Sift
 
@@ -138,6 +138,10 @@ class _Blobs:
     def read_at(self, blob_id: str, offset: int, length: int) -> bytes:
         with self._measures.operation("read"):
             return self._blobs.read_at(blob_id, offset, length)
+
+    def at_hand(self, blob_id: str, size: int) -> AtHand:
+        with self._measures.operation("read"):
+            return self._blobs.at_hand(blob_id, size)
 
     def size(self, blob_id: str) -> int:
         with self._measures.operation("size"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
@@ -15,7 +16,7 @@ from aiohttp import web
 from server import auditing
 from server.app_keys import OFFLOAD, REQUEST_ID
 from server.downloads import OCTETS, Plan, plan
-from server.held import whole
+from server.held import Answer, whole
 from server.offload import ended
 from vault.contents import WHOLE_LIMIT, Content
 from vault.errors import Unavailable
@@ -23,6 +24,7 @@ from vault.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from server.held import Data, Lend
     from server.offload import Offload
     from vault.blob_reading import BlobOpening
 
@@ -81,7 +83,7 @@ async def send(
 async def _answer(request: web.Request, source: Source, planned: Plan) -> web.StreamResponse:
     offload, (start, stop) = request.app[OFFLOAD], planned.part
     if stop - start <= WHOLE_LIMIT:
-        if (held := await whole(request, stop - start, lambda: _held(offload, source, planned))) is not None:
+        if (held := await whole(request, stop - start, partial(_held, offload, source, planned))) is not None:
             return held
         await offload.call(_check, source, start, stop)
     response = web.StreamResponse(status=planned.status, headers=planned.headers)
@@ -93,22 +95,31 @@ async def _answer(request: web.Request, source: Source, planned: Plan) -> web.St
         await pieces.close()
 
 
-async def _held(offload: Offload, source: Source, planned: Plan) -> web.Response:
+async def _held(offload: Offload, source: Source, planned: Plan, lend: Lend) -> Answer:
+    data: Data
     if isinstance(source, Content) and planned.part == (0, source.size):
-        body: Piece = await opened(await offload.call(source.fetch))
+        fetch = offload.read if source.fetches_quickly else offload.call
+        data = await opened(offload, await fetch(source.fetch), lend)
     else:
-        body = await offload.call(source.read, *planned.part)
-    return web.Response(body=body, status=planned.status, headers=planned.headers)
+        data = await offload.call(source.read, *planned.part)
+    return Answer(planned.status, planned.headers, data)
 
 
-async def opened(content: BlobOpening) -> bytearray:
-    """Return content that is all at hand, opened here, a MiB at a time: others have their turns between.
+async def opened(offload: Offload, content: BlobOpening, lend: Lend) -> memoryview:
+    """Return content, opened here into memory that is lent, a MiB at a time: others have their turns between.
 
-    In a thread each of its segments would be one more wait for the interpreter's lock.
+    In a thread each of its segments would be one more wait for the interpreter's lock. A thread waits for the disk.
     """
-    for _ in content.turns():
-        await asyncio.sleep(0)
-    return content.plain
+    try:
+        plain = lend()
+        if content.size > len(plain):  # replaced meanwhile by something larger
+            plain = memoryview(bytearray(content.size))
+        plain = plain[: content.size]
+        for fetch in content.turns(plain):
+            await (asyncio.sleep(0) if fetch is None else offload.to_end(fetch))
+    finally:
+        content.close()
+    return plain
 
 
 def _check(source: Source, start: int, stop: int) -> None:

@@ -201,10 +201,37 @@ class BlobStoreSuite:
             lambda: store.read_at(ABSENT, 0, 1),
             lambda: store.read_at(ABSENT, 0, 0),
             lambda: store.size(ABSENT),
+            lambda: store.at_hand(ABSENT, 1),
         ):
             with pytest.raises(BlobMissing) as raised:
                 ask()
             assert raised.value.blob_id == ABSENT
+
+    def test_an_object_at_hand_is_read_in_any_pieces(self, store):
+        at_hand, piece = store.at_hand(put(store, b"0123456789"), 10), bytearray(b"----")
+        assert at_hand.size == 10
+        assert (at_hand.read(memoryview(piece), 3), piece) == (4, b"3456")
+        assert (at_hand.read(memoryview(piece), 8), piece) == (2, b"8956")
+        assert (at_hand.read(memoryview(piece), 10), piece) == (0, b"8956")
+        at_hand.close()
+
+    def test_what_takes_no_waiting_is_the_beginning_of_what_there_is(self, store):
+        at_hand, piece = store.at_hand(put(store, b"0123456789"), 10), bytearray(4)
+        count = at_hand.read_now(memoryview(piece), 3)
+        assert piece[:count] == b"3456"[:count]
+        at_hand.close()
+
+    def test_an_object_at_hand_stays_there_when_it_is_deleted(self, store):
+        whole = os.urandom(300_000)
+        blob_id, target = put(store, whole), bytearray(300_000)
+        at_hand = store.at_hand(blob_id, len(whole))
+        store.delete(blob_id)
+        assert (at_hand.read(memoryview(target), 0), target) == (300_000, whole)
+        at_hand.close()
+        at_hand.close()
+
+    def test_more_than_was_expected_shows(self, store):
+        assert store.at_hand(put(store, b"0123456789"), 9).size == 10
 
     # Deleting and listing
 

@@ -14,25 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vault.blobs import BlobStore
-    from vault.crypto.opening import Opening
+    from vault.crypto.opening import Fetch, Opening
     from vault.models import Blob
 
 
 class BlobOpening:
-    """Opens one object, all of which is at hand, some of it at a time: nothing waits for a store meanwhile."""
+    """Opens one object that is at hand, some of it at a time. Close it."""
 
     def __init__(self, blob: Blob, opening: Opening) -> None:
         self._blob, self._opening = blob, opening
+        self.size = opening.size
 
-    def turns(self) -> Iterator[None]:
-        """Open a MiB each time. Raises `Damaged`."""
+    def turns(self, plain: memoryview) -> Iterator[Fetch | None]:
+        """Open a MiB each time into the front of `plain`, as `Opening.turns` does. Raises `Damaged`, `Unavailable`."""
         with naming(self._blob):
-            yield from self._opening.turns()
+            for fetch in self._opening.turns(plain):
+                yield None if fetch is None else partial(self._named, fetch)
 
-    @property
-    def plain(self) -> bytearray:
-        """The plaintext, once `turns` has ended."""
-        return self._opening.plain
+    def _named(self, fetch: Fetch) -> None:
+        with naming(self._blob):
+            fetch()
+
+    def close(self) -> None:
+        """Let go of what is stored."""
+        self._opening.close()
 
 
 class BlobReader(OpeningReader):

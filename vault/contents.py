@@ -50,6 +50,11 @@ class Content:
                 return self.storage.read(self._envelope())
             return b"".join(self._reader().pieces(start, stop))
 
+    @property
+    def fetches_quickly(self) -> bool:
+        """Whether `fetch` is a short read of the catalog and no more."""
+        return self.storage.fetches_quickly
+
     def fetch(self) -> BlobOpening:
         """Return all of the object with what opens it. Raises `Damaged`, `UnknownKey`, `NotFound`."""
         with self._unless_deleted():

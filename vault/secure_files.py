@@ -244,6 +244,11 @@ class SecureFiles:
         """Return a file and its whole content, verified. Raises `NotFound`, `Damaged`, `UnknownKey`."""
         return self._present(project_id, file_id, lambda file: self._storage.read(self._envelope(file)))
 
+    @property
+    def fetches_quickly(self) -> bool:
+        """Whether `fetch` is two short reads of the catalog and no more."""
+        return self._storage.fetches_quickly
+
     def fetch(self, project_id: int, file_id: int) -> tuple[SecureFile, BlobOpening]:
         """Return a file, and its content with what opens it, whose turns raise as well. Raises as `content` does."""
         return self._present(project_id, file_id, lambda file: self._storage.fetch(self._envelope(file)))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from vault import clock
 from vault.blob_reading import BlobOpening, BlobReader, naming
+from vault.blobs.fetched import Fetched
 from vault.catalog import blobs as sql
 from vault.catalog import care
 from vault.crypto.envelope import STREAM, BlobIdentity, commitment, require_commitment
@@ -108,6 +109,11 @@ class SealedStorage:
         """Whether what lies in the catalog can be opened without asking a service for its key."""
         return self._keyring.local
 
+    @property
+    def fetches_quickly(self) -> bool:
+        """Whether `fetch` asks no service and no network."""
+        return self._keyring.local and self._blobs.nearby
+
     def over(self, blobs: BlobStore, database: Database) -> SealedStorage:
         """Return another storage with the same keys."""
         return SealedStorage(self._keyring, blobs, database)
@@ -187,10 +193,17 @@ class SealedStorage:
             return open_bytes(key, aad, self._sealed(blob))
 
     def fetch(self, blob: Blob) -> BlobOpening:
-        """Return the whole of an object, sealed as it is, with what opens it. Raises `Damaged`, `UnknownKey`."""
+        """Return the whole of an object at hand, with what opens it. Raises `Damaged`, `UnknownKey`."""
         with naming(blob):
             aad, _, key = self._unwrap(blob)
-            return BlobOpening(blob, Opening(key, aad, self._sealed(blob)))
+            if blob.sealed is not None:
+                return BlobOpening(blob, Opening(key, aad, Fetched(blob.sealed)))
+            size = sealed_size(blob.size)
+            stored = self._blobs.at_hand(blob.id, size)
+            if stored.size != size:
+                stored.close()
+                raise Truncated(f"{stored.size} bytes or more are stored where {size} were")
+            return BlobOpening(blob, Opening(key, aad, stored))
 
     def _sealed(self, blob: Blob) -> bytes:
         """Return the stream itself, asked for with one byte more than there should be: one that is too long shows."""

@@ -15,7 +15,7 @@ from server.app_keys import OFFLOAD, SERVICES, SETTINGS
 from server.describing import FILE, WHEN, Value, gives, lists, removes, sends
 from server.downloads import whole_or_part
 from server.errors import json_answer
-from server.held import whole
+from server.held import Answer, whole
 from server.params import Check
 from server.sending import opened, send
 from server.urls import API
@@ -26,6 +26,7 @@ from vault.models import Role
 from vault.secure_files import present
 
 if TYPE_CHECKING:
+    from server.held import Lend
     from server.settings import Settings
 
 COLLECTION = f"{API}/projects/{{id:[^/]+}}/secure_files"
@@ -106,11 +107,12 @@ async def download(request: web.Request) -> web.StreamResponse:
     files, offload = request.app[SERVICES].secure_files, request.app[OFFLOAD]
     file, small = await offload.read(files.content_in_row, found.id, file_id(request))
     if small is not None:
-        return whole_or_part(request, small, file.name, file.checksum)
+        return whole_or_part(request, small, file.name, file.checksum).response()
 
-    async def in_memory() -> web.Response:
-        kept, content = await offload.call(files.fetch, found.id, file.id)
-        return whole_or_part(request, await opened(content), kept.name, kept.checksum)
+    async def in_memory(lend: Lend) -> Answer:
+        fetch = offload.read if files.fetches_quickly else offload.call
+        kept, content = await fetch(files.fetch, found.id, file.id)
+        return whole_or_part(request, await opened(offload, content, lend), kept.name, kept.checksum)
 
     if (answer := await whole(request, file.size, in_memory)) is not None:
         return answer

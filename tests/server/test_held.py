@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import threading
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from server.held import SMALL, Room
+from server.held import SMALL
+from server.room import Room
 from tests.engines import files
 from tests.harness import ROOT_TOKEN, RunningVault
 from tests.reliability.slow_clients import Connection
 from tests.server.support import MIB, files_of
+from vault.blobs.open_file import OpenFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +78,41 @@ class TestAnAnswer:
             scene.wait(taken=SIZE)
 
         scene.wait(taken=0)
+
+    @WAYS
+    def test_to_a_slow_client_is_not_written_over_by_others(self, scene: Scene, way: str) -> None:
+        """Memory is used again as soon as its answer is with the kernel, and no sooner."""
+        other = bytes(SIZE)
+        project = scene.vault.project()
+        file = scene.vault.root.upload(project["id"], "b.bin", other).json["id"]
+        with Connection(scene.vault.root, receive_buffer=4096) as slow:
+            slow.request("GET", scene.paths[way])
+            scene.wait(taken=SIZE)
+            for _ in range(5):
+                assert scene.vault.root.get(f"{files_of(project)}/{file}/download").body == other
+
+            answer = slow.read_reply()
+
+        assert (answer.status, answer.body == CONTENT) == (200, True)
+        scene.wait(taken=0)
+
+    @files
+    def test_of_what_the_disk_has_to_be_waited_for_is_whole(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        threads = set()
+
+        def cold(self: OpenFile, target: memoryview, offset: int) -> int:
+            threads.add(threading.current_thread().name)
+            return warm(self, target, offset)
+
+        warm = OpenFile.read
+        monkeypatch.setattr(OpenFile, "read_now", lambda *_: 0)
+        monkeypatch.setattr(OpenFile, "read", cold)
+
+        for path in scene.paths.values():
+            assert scene.vault.root.get(path).body == CONTENT
+        assert all(name.startswith("vault") for name in threads)
 
     @files
     @WAYS

@@ -51,6 +51,26 @@ class BinaryWriter(Protocol):
         """Append `data`; the buffer may be used again when this returns."""
 
 
+class AtHand(Protocol):
+    """One object that is read without asking for it again: it stays readable until it is closed, though it be deleted.
+
+    Both reads fill the front of `target` with the bytes from `offset` and return how many these are: fewer than it
+    takes at the end. For one thread at a time.
+    """
+
+    size: int
+    """Stored bytes; more than were expected where somebody added to them."""
+
+    def read(self, target: memoryview, offset: int) -> int:
+        """Read, and wait for the disk where that has to be. Raises `Unavailable`."""
+
+    def read_now(self, target: memoryview, offset: int) -> int:
+        """Read what takes no waiting: as far as it lies in memory, which may be nothing. Raises `Unavailable`."""
+
+    def close(self) -> None:
+        """Let go of it; again does nothing."""
+
+
 class BlobStore(Protocol):
     """Immutable objects under ids of 32 lower-case hex digits, chosen by the caller and never used twice.
 
@@ -61,6 +81,9 @@ class BlobStore(Protocol):
     read_size: int
     """Bytes that are well fetched with one `read_at`: with less, what it costs to ask counts."""
 
+    nearby: bool
+    """Whether `at_hand` takes microseconds, and no network."""
+
     def writer(self, blob_id: str) -> AbstractContextManager[BinaryWriter]:
         """Write one object; leaving the block without an error makes it durable and visible, whole, at once.
 
@@ -70,6 +93,12 @@ class BlobStore(Protocol):
 
     def read_at(self, blob_id: str, offset: int, length: int) -> bytes:
         """Return the bytes from `offset`, fewer than `length` only at the end. Raises `BlobMissing`."""
+
+    def at_hand(self, blob_id: str, size: int) -> AtHand:
+        """Have all of an object that should have `size` bytes, to be read at once. Raises `BlobMissing`.
+
+        A store that is not nearby has fetched them when this returns.
+        """
 
     def size(self, blob_id: str) -> int:
         """Return the number of stored (sealed) bytes. Raises `BlobMissing`."""

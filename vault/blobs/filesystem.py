@@ -12,16 +12,18 @@ import errno
 import os
 import secrets
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vault.blobs import checked_id, checked_range, is_blob_id
+from vault.blobs.open_file import OpenFile
 from vault.errors import BlobMissing, Conflict, StorageFull, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vault.blobs import BinaryWriter
+    from vault.blobs import AtHand, BinaryWriter
 
 _TMP = "tmp"
 _BUCKETS = tuple(f"{number:02x}" for number in range(256))
@@ -35,6 +37,7 @@ class FilesystemBlobs:
     """
 
     read_size = 256 * 1024
+    nearby = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -68,6 +71,15 @@ class FilesystemBlobs:
                 return _read_range(fd, offset, length)
             finally:
                 os.close(fd)
+        except FileNotFoundError:
+            raise self._missing(blob_id) from None
+        except OSError as error:
+            raise _failure("read a blob", error) from error
+
+    def at_hand(self, blob_id: str, size: int) -> AtHand:  # noqa: ARG002 - the contract's signature
+        """Open the file."""
+        try:
+            return OpenFile(self._path(checked_id(blob_id)), partial(_failure, "read a blob"))
         except FileNotFoundError:
             raise self._missing(blob_id) from None
         except OSError as error:

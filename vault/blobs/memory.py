@@ -8,18 +8,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vault.blobs import checked_id, checked_range
+from vault.blobs.fetched import Fetched
 from vault.errors import BlobMissing, Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vault.blobs import BinaryWriter
+    from vault.blobs import AtHand, BinaryWriter
 
 
 class MemoryBlobs:
     """A `BlobStore` that keeps its objects in memory."""
 
     read_size = 256 * 1024
+    nearby = True
 
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
@@ -41,6 +43,10 @@ class MemoryBlobs:
         """Slice the object."""
         checked_range(offset, length)
         return self._object(blob_id)[offset : offset + length]
+
+    def at_hand(self, blob_id: str, size: int) -> AtHand:  # noqa: ARG002 - the contract's signature
+        """Return the object."""
+        return Fetched(self._object(blob_id))
 
     def size(self, blob_id: str) -> int:
         """Return the length of the object."""

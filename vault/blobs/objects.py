@@ -27,6 +27,7 @@ from obstore.store import from_url
 
 from vault.blobs import checked_id, checked_range, is_blob_id
 from vault.blobs.away import Away
+from vault.blobs.fetched import Fetched
 from vault.blobs.refusals import Refusal, refusal
 from vault.errors import BlobMissing, Conflict, Unavailable
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from obstore.store import ObjectStore
 
-    from vault.blobs import BinaryWriter, ObjectOptions
+    from vault.blobs import AtHand, BinaryWriter, ObjectOptions
 
 T = TypeVar("T")
 
@@ -64,6 +65,7 @@ class ObjectBlobs:
     """
 
     read_size = PART
+    nearby = False
 
     def __init__(self, url: str, options: ObjectOptions) -> None:
         self._store = _opened(url, options, REQUEST_SECONDS, RETRIES)
@@ -97,6 +99,10 @@ class ObjectBlobs:
             if error.unheard or error.status not in {0, _NOT_SATISFIABLE} or offset < self.size(blob_id):
                 raise
             return b""
+
+    def at_hand(self, blob_id: str, size: int) -> AtHand:
+        """Send one GET, for a byte more than there should be: one that is too long shows."""
+        return Fetched(self.read_at(blob_id, 0, size + 1))
 
     def size(self, blob_id: str) -> int:
         """Send one HEAD."""

@@ -7,11 +7,11 @@ A plaintext byte leaves this module only after the tag of its segment was verifi
 from __future__ import annotations
 
 import io
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vault.crypto.layout import HEADER_SIZE, SEGMENT_SIZE, TAG_SIZE, Layout
+from vault.crypto.scratch import scratch
 from vault.crypto.segments import Bytes, Segments, new_header
 from vault.errors import Damaged, Truncated
 
@@ -24,21 +24,6 @@ if TYPE_CHECKING:
 
 # Segments that go to the sink, or come from the store, in one call: fewer calls, and still little memory.
 RUN = 4
-
-_kept = threading.local()
-
-
-@contextmanager
-def _scratch(size: int) -> Iterator[memoryview]:
-    """Lend this thread's buffer for ciphertext: fresh memory costs more than the cipher does.
-
-    It is taken away while lent, so a sink that seals something itself does not write over it.
-    """
-    buffer: bytearray | None = _kept.__dict__.pop("buffer", None)
-    if buffer is None or len(buffer) < size:
-        buffer = bytearray(size)
-    yield memoryview(buffer)[:size]
-    _kept.buffer = buffer
 
 
 class SealingWriter:
@@ -80,7 +65,7 @@ class SealingWriter:
 
     def finish(self) -> None:
         """Seal the last segment. The sink stays open. Raises ValueError after `finish` or an error."""
-        with self._unbroken(), _scratch(self._layout.segment_size) as target:
+        with self._unbroken(), scratch(self._layout.segment_size) as target:
             self._sink.write(target[: self._seal(self._held, target, last=True)])
             self._held = bytearray()
         self._writable = False
@@ -95,7 +80,7 @@ class SealingWriter:
 
     def _seal_all_but_last(self, view: memoryview, room: int) -> None:
         run = RUN * self._layout.segment_size
-        with _scratch(run) as target:
+        with scratch(run) as target:
             filled = 0
             for plain in self._full_segments(view, room):
                 filled += self._seal(plain, target[filled:], last=False)

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -276,3 +277,48 @@ class TestDurableTogether:
         monkeypatch.setattr(filesystem, "_sync_disk", refuse)
         with pytest.raises(Unavailable), store.durable_together():
             put(store, b"x")
+
+
+class TestAnObjectAtHand:
+    def test_is_in_memory_after_it_was_written(self, store):
+        at_hand, target = store.at_hand(put(store, b"x" * 300_000), 300_000), bytearray(300_000)
+        assert at_hand.read_now(memoryview(target), 0) in (0, 300_000)  # not every disk tells
+        at_hand.close()
+
+    @pytest.mark.parametrize("code", [errno.EAGAIN, errno.EOPNOTSUPP])
+    def test_is_not_read_at_once_where_the_system_would_wait(self, store, monkeypatch, code):
+        at_hand, target = store.at_hand(put(store, b"0123456789"), 10), bytearray(10)
+        preadv = os.preadv
+
+        def cold(fd, buffers, offset, flags=0):
+            if flags:
+                raise OSError(code, "not in memory")
+            return preadv(fd, buffers, offset)
+
+        monkeypatch.setattr(os, "preadv", cold)
+        assert at_hand.read_now(memoryview(target), 0) == 0
+        assert (at_hand.read(memoryview(target), 0), target) == (10, b"0123456789")
+
+    def test_tells_of_a_disk_that_fails(self, store, monkeypatch):
+        at_hand, target = store.at_hand(put(store, b"0123456789"), 10), bytearray(10)
+
+        def fail(*_):
+            raise OSError(errno.EIO, "bad disk")
+
+        monkeypatch.setattr(os, "preadv", fail)
+        for read in (at_hand.read, at_hand.read_now):
+            with pytest.raises(Unavailable, match="EIO"):
+                read(memoryview(target), 0)
+
+    def test_is_asked_for_until_it_is_there(self, store, monkeypatch):
+        at_hand, target = store.at_hand(put(store, b"0123456789"), 10), bytearray(12)
+        preadv = os.preadv
+        monkeypatch.setattr(os, "preadv", lambda fd, targets, offset, _: preadv(fd, [targets[0][:3]], offset))
+        assert (at_hand.read(memoryview(target), 0), target[:10]) == (10, b"0123456789")
+
+    def test_that_is_not_closed_closes_itself(self, store):
+        blob_id, open_files = put(store, b"x"), Path("/proc/self/fd")
+        before = len(list(open_files.iterdir()))
+        for _ in range(3):
+            store.at_hand(blob_id, 1)
+        assert len(list(open_files.iterdir())) == before
