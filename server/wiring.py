@@ -21,6 +21,7 @@ from vault.catalog import open_catalog
 from vault.durations import duration
 from vault.errors import Conflict, Invalid, Unavailable, VaultError
 from vault.leases import Caretaker
+from vault.lfs import LfsObjects
 from vault.maintenance.audit import AuditChains
 from vault.maintenance.backing_up import Parts
 from vault.maintenance.belonging import Keys, Objects, Rows
@@ -71,6 +72,7 @@ class Services:
     pipelines: Pipelines
     secure_files: SecureFiles
     repositories: Repositories
+    lfs: LfsObjects
     uploads: Uploads
     artifacts: Artifacts
     retention: Retention
@@ -250,7 +252,9 @@ def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, bl
     projects.on_delete(uploads.forget_project)
     artifacts = Artifacts(database, storage, duration(settings.artifacts_expire_in, "artifacts_expire_in"))
     projects.on_delete(artifacts.forget_project)
-    repositories = Repositories(database, settings.repositories_path(), settings.push_bytes)
+    lfs = LfsObjects(database, storage)
+    projects.on_delete(lfs.forget_project)
+    repositories = Repositories(database, settings.repositories_path(), settings.push_bytes, lfs)
     projects.on_delete(pipelines.forget_project)
     projects.on_delete(repositories.forget_project)
     audit = AuditLog(
@@ -276,6 +280,7 @@ def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, bl
         pipelines=pipelines,
         secure_files=secure_files,
         repositories=repositories,
+        lfs=lfs,
         uploads=uploads,
         artifacts=artifacts,
         retention=Retention(database, storage),

@@ -119,6 +119,18 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class LfsObject:
+    """A large file of a project's repository, outside of git: `oid` is the SHA-256 of its content in hex."""
+
+    id: int
+    project_id: int
+    oid: str
+    size: int
+    blob_id: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """One run of jobs on a ref."""
 

@@ -23,21 +23,22 @@ from server.downloads import matches
 from server.errors import Refused, json_answer
 from server.params import Check
 from server.repository_raw import send_raw
+from server.sending import send
 from server.settings import MIB
 from server.urls import API
 from vault.errors import Forbidden, NotFound, TooLarge
 from vault.repositories import Lines
+from vault.repositories.pointers import LIMIT as POINTER_LIMIT
+from vault.repositories.pointers import pointer_in
 from vault.repositories.rights import may_read
 
 if TYPE_CHECKING:
     from server.settings import Settings
-    from vault.models import Project
+    from vault.models import LfsObject, Project
     from vault.repositories import BlameRange, File
 
 # A larger file is refused as JSON, which needs it in memory whole and a third longer; raw streams any size.
 JSON_LIMIT = 32 * MIB
-POINTER = b"version https://git-lfs.github.com/spec/v1\n"
-POINTER_LIMIT = 1024
 
 
 async def readable(request: web.Request) -> Project:
@@ -136,18 +137,36 @@ def _json(value: object) -> bytes:
 
 
 async def raw(request: web.Request) -> web.StreamResponse:
-    """Send a file as it is, by default of the default branch: whole, one range, or 304 for who has it."""
+    """Send a file as it is, by default of the default branch: whole, one range, or 304 for who has it.
+
+    With `lfs=true` and a pointer it is the Git LFS object that is sent, or 404 where the project has none.
+    """
     found = await readable(request)
     check = Check(forms.query(request))
     ref = _ref(request, check) if check.has("ref") else None
     lfs = check.boolean("lfs")
     check.done()
     file = await _file(request, found, ref)
-    if lfs and file.size < POINTER_LIMIT:
-        reading = request.app[SERVICES].repositories.reading
-        if (await request.app[OFFLOAD].call(reading.content, found, file)).startswith(POINTER):
-            raise NotFound("File", "its Git LFS object is not kept here")
-    return await send_raw(request, found, file, facts(file))
+    large = await _behind_pointer(request, found, file) if lfs and file.size < POINTER_LIMIT else None
+    if large is None:
+        return await send_raw(request, found, file, facts(file))
+    return await send(request, request.app[SERVICES].lfs.content(large), file.name, more=facts(file))
+
+
+async def _behind_pointer(request: web.Request, found: Project, file: File) -> LfsObject | None:
+    """Return the project's object that a file points to; None for a file that is no pointer. Raises `NotFound`."""
+    services = request.app[SERVICES]
+
+    def work() -> LfsObject | None:
+        pointer = pointer_in(services.repositories.reading.content(found, file))
+        return None if pointer is None else services.lfs.find(found.id, pointer.oid)
+
+    try:
+        return await request.app[OFFLOAD].call(work)
+    except NotFound as error:
+        if error.what != "LFS Object":
+            raise
+        raise NotFound("File", "the project does not have its Git LFS object") from None
 
 
 async def blame(request: web.Request) -> web.Response:

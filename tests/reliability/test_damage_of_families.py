@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from base64 import b64encode
 from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.reliability.stored import edit, rows
 from tests.reliability.test_damage import DAMAGE, DAMAGE_OF_SEGMENTS
+from tests.server.repository_support import Repository
 from tests.zips import STORED, archive
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from tests.harness import Answer, RunningVault
 
 SMALL, LARGE = 3_000, 200_000  # in its row, in a file of its own
-FAMILIES = ("secure_files", "uploads", "artifacts")
+FAMILIES = ("secure_files", "uploads", "artifacts", "lfs_objects")
 EVERY = pytest.mark.parametrize("family", FAMILIES)
 OF_SIZES = pytest.mark.parametrize("size", [SMALL, LARGE])
 
@@ -55,13 +57,18 @@ class Object(NamedTuple):
 def put(vault: RunningVault, family: str, size: int) -> Object:
     """Store random bytes as one of a family."""
     before = {row[0] for row in rows(vault.settings.data, "SELECT id FROM blobs")}
-    project, content = vault.project()["id"], random.randbytes(size)
+    repository = Repository(vault)
+    project, content = repository.id, random.randbytes(size)
     own = f"/projects/{project}"
     if family == "secure_files":
         path = f"{own}/secure_files/{vault.root.upload(project, 'file', content).json['id']}/download"
     elif family == "uploads":
         made = vault.root.post(f"{own}/uploads", files={"file": ("file", content)})
         path = f"{own}/uploads/{made.json['id']}"
+    elif family == "lfs_objects":
+        repository.post(".gitattributes", "file filter=lfs")
+        repository.post("file", b64encode(content).decode(), encoding="base64")
+        path = repository.at("file", "/raw", lfs="true")
     else:
         content = archive({"file": content}, STORED)
         job, client = vault.job(vault.root, project)
@@ -112,7 +119,9 @@ def test_bytes_of_another_object_are_refused(vault: RunningVault, family: str, o
 def test_a_row_that_points_to_another_object_is_refused(vault: RunningVault, family: str, other: str) -> None:
     one, two = put(vault, family, LARGE), put(vault, other, LARGE)
     data = vault.settings.data
-    [(size, sha256)] = rows(data, "SELECT size, sha256 FROM blobs WHERE id = ?", two.blob)
+    # A Git LFS object has its checksum for a name: one of another name would not be found.
+    which = one.blob if family == "lfs_objects" else two.blob
+    [(size, sha256)] = rows(data, "SELECT size, sha256 FROM blobs WHERE id = ?", which)
 
     edit(
         data,

@@ -366,23 +366,3 @@ def exchange_and_leave(url: str, place: str) -> None:
     with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
         connection.sendall(request("GET", place, {"PRIVATE-TOKEN": ROOT_TOKEN}))
         connection.recv(1000)
-
-
-class TestLargeFileStorage:
-    POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "1" * 64 + "\nsize 5\n"
-
-    def test_pointers_have_no_object_here(self, repository: Repository) -> None:
-        repository.post("pointer", self.POINTER)
-
-        asked = repository.root.get(repository.at("pointer", "/raw", lfs="true"))
-        plain = repository.raw("pointer")
-
-        assert asked.status == 404
-        assert asked.json["message"].startswith("404 File Not Found")
-        assert plain.body == self.POINTER.encode()
-
-    def test_is_not_asked_for_by_ordinary_files(self, repository: Repository) -> None:
-        answer = repository.root.get(repository.at("lib/a.txt", "/raw", lfs="true"))
-
-        assert answer.body == TEXT.encode()
-        assert repository.root.get(repository.at("lib/a.txt", "/raw", lfs="maybe")).json == {"error": "lfs is invalid"}

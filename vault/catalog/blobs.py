@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vault.catalog.families import FAMILIES
 from vault.models import Blob
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ BLOB = "SELECT * FROM blobs WHERE id = :id"
 ANY_BLOB = "SELECT id FROM blobs LIMIT 1"
 OBJECT_OF = {
     family: f"SELECT blob_id FROM {family} WHERE id = :id"  # noqa: S608 - made of constants
-    for family in ("secure_files", "uploads", "artifacts")
+    for family in FAMILIES
 }
 STORED_BLOB_IDS = "SELECT id FROM blobs WHERE sealed IS NULL"
 COUNT_SINCE = """SELECT COUNT(*) AS n FROM blobs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vault.catalog.families import FAMILIES
+
 # One statement, so that of two processes that ask at once exactly one is told that it has the lease.
 TAKE_LEASE = """INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until)
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE leases.until <= :now
@@ -28,23 +30,22 @@ REMOVE_ORPHAN = """INSERT INTO removals (blob_id, noted_at)
     ON CONFLICT (blob_id) DO NOTHING"""
 
 # What people know an object by: the row of whichever table refers to it.
-OWNER_OF = """SELECT 'secure file' AS what, id, project_id FROM secure_files WHERE blob_id = :blob
-    UNION ALL SELECT 'upload', id, project_id FROM uploads WHERE blob_id = :blob
-    UNION ALL SELECT 'artifact', id, project_id FROM artifacts WHERE blob_id = :blob"""
+OWNER_OF = " UNION ALL ".join(
+    f"SELECT '{what}' AS what, id, project_id FROM {family} WHERE blob_id = :blob"  # noqa: S608 - made of constants
+    for family, what in FAMILIES.items()
+)
 # Rows that do not say of their object what its envelope says.
-DISAGREEING = """SELECT 'secure file' AS what, f.id, f.project_id, f.blob_id
-    FROM secure_files f LEFT JOIN blobs b ON b.id = f.blob_id WHERE b.id IS NULL OR b.family <> 'secure_files'
-    OR b.project_id <> f.project_id OR b.size <> f.size OR b.sha256 <> f.checksum
-    UNION ALL SELECT 'upload', f.id, f.project_id, f.blob_id
-    FROM uploads f LEFT JOIN blobs b ON b.id = f.blob_id WHERE b.id IS NULL OR b.family <> 'uploads'
-    OR b.project_id <> f.project_id OR b.size <> f.size OR b.sha256 <> f.checksum
-    UNION ALL SELECT 'artifact', f.id, f.project_id, f.blob_id
-    FROM artifacts f LEFT JOIN blobs b ON b.id = f.blob_id WHERE b.id IS NULL OR b.family <> 'artifacts'
-    OR b.project_id <> f.project_id OR b.size <> f.size OR b.sha256 <> f.checksum"""
+DISAGREEING = " UNION ALL ".join(
+    f"""SELECT '{what}' AS what, f.id, f.project_id, f.blob_id
+    FROM {family} f LEFT JOIN blobs b ON b.id = f.blob_id WHERE b.id IS NULL OR b.family <> '{family}'
+    OR b.project_id <> f.project_id OR b.size <> f.size OR b.sha256 <> f.checksum"""  # noqa: S608
+    for family, what in FAMILIES.items()
+)
 # Envelopes that no row refers to: both come and go in one transaction.
-UNOWNED = """SELECT b.id FROM blobs b WHERE NOT EXISTS (SELECT 1 FROM secure_files f WHERE f.blob_id = b.id)
-    AND NOT EXISTS (SELECT 1 FROM uploads f WHERE f.blob_id = b.id)
-    AND NOT EXISTS (SELECT 1 FROM artifacts f WHERE f.blob_id = b.id)"""
+UNOWNED = "SELECT b.id FROM blobs b WHERE " + " AND ".join(
+    f"NOT EXISTS (SELECT 1 FROM {family} f WHERE f.blob_id = b.id)"  # noqa: S608
+    for family in FAMILIES
+)
 
 COUNT_DOCUMENTS = "SELECT COUNT(*) AS n FROM secure_files"
 DOCUMENTS = """SELECT id, project_id, name, checksum, created_at, expires_at, document FROM secure_files

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vault.catalog.families import FAMILIES
+
 MASTER_KEYS = 'SELECT id, "check" AS key_check, created_at FROM master_keys ORDER BY created_at, id'
 ADD_MASTER_KEY = """INSERT INTO master_keys (id, "check", created_at) VALUES (:id, :key_check, :now)
     ON CONFLICT (id) DO NOTHING"""
@@ -31,6 +33,6 @@ NEXT_TO_REENCRYPT = f"""SELECT id FROM blobs WHERE id > :after AND {_SEALED_BEFO
     ORDER BY id LIMIT :limit"""  # noqa: S608
 REPOINT = {
     family: f"UPDATE {family} SET blob_id = :new WHERE blob_id = :old RETURNING id"  # noqa: S608
-    for family in ("secure_files", "uploads", "artifacts")
+    for family in FAMILIES
 }
 """How each family's row, found by the object it has, gets another one of the same content."""

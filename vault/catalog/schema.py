@@ -218,4 +218,14 @@ MIGRATIONS: tuple[Migration, ...] = (
         # Since when a notice does not reach its recipient; none where it did, or was not tried yet.
         ("ALTER TABLE notices ADD COLUMN failing_since TEXT",),
     ),
+    Migration(
+        "0012_lfs",
+        (
+            # What the pointers of a project's repository stand for; the checksum is the object's id in Git LFS.
+            """CREATE TABLE lfs_objects (
+                id {ID}, project_id {INT} NOT NULL, checksum TEXT NOT NULL, size {INT} NOT NULL,
+                blob_id TEXT NOT NULL REFERENCES blobs(id), created_at TEXT NOT NULL, UNIQUE (project_id, checksum))""",
+            "CREATE UNIQUE INDEX lfs_objects_blob ON lfs_objects(blob_id)",
+        ),
+    ),
 )

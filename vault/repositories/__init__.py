@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vault.catalog.database import Database, Transaction
+    from vault.lfs import LfsObjects
 
 __all__ = ["Action", "BlameRange", "Change", "File", "Lines", "Repositories", "Written"]
 
@@ -29,12 +30,12 @@ __all__ = ["Action", "BlameRange", "Change", "File", "Lines", "Repositories", "W
 class Repositories:
     """The git repositories of all projects. A repository is made when something is first put into it."""
 
-    def __init__(self, database: Database, root: Path, push_bytes: int) -> None:
+    def __init__(self, database: Database, root: Path, push_bytes: int, lfs: LfsObjects) -> None:
         self.store = Store(database, root)
         facts = Facts(database)
         self.reading = Reader(self.store, facts)
         self.housekeeping = Housekeeping(self.store)
-        self.writing = Writer(self.store, facts, self.reading, self.housekeeping)
+        self.writing = Writer(self.store, facts, self.reading, self.housekeeping, lfs)
         self.digests = Digests(facts)
         self.serving = Serving(self.store, self.housekeeping, self.digests, push_bytes)
 

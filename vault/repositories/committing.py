@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vault.errors import CannotCommit, NotFound
+from vault.repositories.attributes import goes_into_lfs
 from vault.repositories.changes import Action, find_place, tree_with, wanted_entry
 from vault.repositories.content import blob_id_of, keep_blob, sha256_of
 from vault.repositories.locks import branch_queue
 from vault.repositories.paths import is_branch_name
+from vault.repositories.pointers import pointer_in, pointer_to
 from vault.repositories.refs import Moved, create_branch, move_branch, point_head
 from vault.repositories.revisions import branch_tip, branches, resolve
 from vault.repositories.rights import may_push
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     import pygit2
 
+    from vault.lfs import LfsObjects
     from vault.models import Project, Role, User
     from vault.repositories.changes import Change, Place
     from vault.repositories.facts import Facts
@@ -85,8 +88,9 @@ class _Plan:
 class Writer:
     """Writes the files of all projects' repositories."""
 
-    def __init__(self, store: Store, facts: Facts, reader: Reader, housekeeping: Housekeeping) -> None:
+    def __init__(self, store: Store, facts: Facts, reader: Reader, housekeeping: Housekeeping, lfs: LfsObjects) -> None:
         self._store = store
+        self._lfs = lfs
         self._housekeeping = housekeeping
         self._facts = facts
         self._reader = reader
@@ -98,17 +102,40 @@ class Writer:
     def prepare(self, project: Project, user: User, role: Role, change: Change) -> Prepared:
         """Look whether a change can be made and keep its content: all that needs no turn on the branch.
 
+        Content that `.gitattributes` marks for Git LFS is kept as an object there; its pointer is what is committed.
         `role` is the user's in the project; he is the committer, and the author unless another is named. Raises
         `CannotCommit` with the reason.
         """
-        keeps = change.action is not Action.DELETE
-        blob_id = blob_id_of(change.content) if keeps else None
-        prepared = Prepared(project, self._store.ensure(project), user, role, change, blob_id)
+        asked = Prepared(project, self._store.ensure(project), user, role, change, None)
         # A look before the work; what is true when our turn comes decides.
-        self._store.use(prepared.folder, lambda opened: self._plan(prepared, opened))
-        if keeps:
-            self._store.use(prepared.folder, lambda opened: keep_blob(opened, change.content))
+        if change.action is Action.DELETE:
+            self._store.use(asked.folder, lambda opened: self._plan(asked, opened))
+            return asked
+        prepared = self._store.use(asked.folder, lambda opened: self._with_content(asked, opened))
+        if prepared.change.content != change.content:
+            self._lfs.keep(project.id, change.content)
+        self._store.use(asked.folder, lambda opened: keep_blob(opened, prepared.change.content))
         return prepared
+
+    def _with_content(self, asked: Prepared, opened: OpenRepository) -> Prepared:
+        """Return the change with what is to be committed, which may be a pointer. Raises `CannotCommit`."""
+        change, place = asked.change, self._plan(asked, opened).place
+        if self._goes_into_lfs(asked, opened, place):
+            change = replace(change, content=pointer_to(change.content))
+        blob_id = blob_id_of(change.content)
+        wanted_entry(change, blob_id, place.entry)
+        return replace(asked, change=change, blob_id=blob_id)
+
+    def _goes_into_lfs(self, asked: Prepared, opened: OpenRepository, place: Place) -> bool:
+        """Say whether the content becomes a pointer, as it would on a client with git-lfs.
+
+        Not that of a symbolic link, nothing at all, and what is a pointer already to an object of the project.
+        """
+        content = asked.change.content
+        if not content or (place.entry is not None and place.entry.symlink) or not goes_into_lfs(opened, place):
+            return False
+        pointer = pointer_in(content)
+        return pointer is None or not self._lfs.has(asked.project.id, pointer.oid)
 
     def land(self, prepared: Prepared) -> Written:
         """Make the commit on what is the branch's tip by now, durable on return. Raises `CannotCommit`."""

@@ -77,18 +77,19 @@ def run(
     inherit: Sequence[int] = (),
     timeout: float = TIMEOUT,
     config: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
     patient: bool = False,
 ) -> bytes:
     """Run git to its end and return what it wrote; a `patient` one takes only the time that others leave.
 
-    Raises `Failed` when it says no, `StorageFull`, `Unavailable` when it takes longer than `timeout` seconds.
+    Raises `Failed` when it says no, `StorageFull`, `TooLong` when it takes longer than `timeout` seconds.
     """
     with subprocess.Popen(  # noqa: S603 - a program found once; no shell, and each argument is checked or an id
         command(repository, *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(config),
+        env={**environment(config), **(variables or {})},
         cwd=repository,
         pass_fds=tuple(inherit),
     ) as process:
@@ -98,7 +99,7 @@ def run(
             told, complaint = process.communicate(given, timeout)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise Unavailable(f"git {arguments[0]} took longer than {timeout:.0f} seconds") from None
+            raise TooLong(f"git {arguments[0]} took longer than {timeout:.0f} seconds") from None
     if process.returncode and b"No space left on device" in complaint:
         raise StorageFull("there is no room for the repository to grow")
     if process.returncode:
@@ -158,6 +159,10 @@ def _pieces(process: subprocess.Popen[bytes], what: str) -> Iterator[bytes]:
         yield piece
     if status := process.wait():
         raise Failed(what, status, b"")
+
+
+class TooLong(Unavailable):
+    """A git program was killed, as it took longer than it was given."""
 
 
 class Failed(Exception):

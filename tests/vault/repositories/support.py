@@ -6,6 +6,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+from vault.lfs import LfsObjects
 from vault.models import Role
 from vault.repositories import Action, Change, Repositories
 
@@ -55,7 +56,8 @@ class Site:
 
     def __init__(self, core: Core, push_bytes: int = 100 * MIB) -> None:
         self.core = core
-        self.repositories = Repositories(core.database, core.folder / "repositories", push_bytes)
+        self.lfs = LfsObjects(core.database, core.storage)
+        self.repositories = Repositories(core.database, core.folder / "repositories", push_bytes, self.lfs)
         core.projects.on_delete(self.repositories.forget_project)
         self.user = core.user()
         self.id = core.project(self.user).id
