@@ -53,9 +53,7 @@ class LfsObjects:
         sealed = writer.finish()
         try:
             if (sealed.checksum, sealed.size) != (oid, size):
-                raise Invalid(
-                    "oid", f"is not that of what came: {sealed.size} bytes with the SHA-256 {sealed.checksum}"
-                )
+                raise Invalid("oid", f"is not that of the {sealed.size} bytes that came: {sealed.checksum}")
             added = self._db.write(lambda tx: self._insert(tx, project_id, sealed))
         except (Invalid, NotFound):
             self._storage.abandon(sealed)
@@ -71,8 +69,8 @@ class LfsObjects:
         if tx.query(sql.OBJECT, project=project_id, oid=sealed.checksum):
             return False
         self._storage.insert(tx, sealed)
-        values = {"project": project_id, "oid": sealed.checksum, "size": sealed.size, "blob_id": sealed.id}
-        tx.query(sql.ADD, **values, now=clock.now())
+        oid, size, blob_id = sealed.checksum, sealed.size, sealed.id
+        tx.query(sql.ADD, project=project_id, oid=oid, size=size, blob_id=blob_id, now=clock.now())
         return True
 
     def keep(self, project_id: int, content: bytes) -> None:

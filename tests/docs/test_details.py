@@ -14,6 +14,7 @@ from vault.filenames import AUDIO, IMAGES, VIDEOS
 from vault.repositories import File, committing
 
 REPOSITORIES = document("docs/api-repositories.md")
+REFUSING = ("committing", "changes", "paths", "attributes")
 UPLOADS, ARTIFACTS = document("docs/api-uploads.md"), document("docs/api-artifacts.md")
 SOURCES = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "vault").glob("archive*.py")))
 
@@ -57,7 +58,7 @@ class TestRepositories:
 
     def test_refusals_are_those_of_the_code(self) -> None:
         folder = Path(committing.__file__).parent
-        sources = "".join((folder / f"{name}.py").read_text("utf-8") for name in ("committing", "changes", "paths"))
+        sources = "".join((folder / f"{name}.py").read_text("utf-8") for name in REFUSING)
         raised = set(re.findall(r"raise CannotCommit\(\s*f\"([^\"]+)\"", sources))
         raised |= set(re.findall(r"^[A-Z_]+ = \"([^\"]{20,})\"$", sources, re.MULTILINE))
         told = {code(row[0])[0] for row in REPOSITORIES.table("Refusals")}

@@ -271,14 +271,9 @@ class TestReading:
 class TestAProject:
     def test_takes_its_objects_along_when_it_is_deleted(self, repository: Repository) -> None:
         write(repository, "a.bin", BYTES)
-        services = repository.vault.services
+        left = "SELECT id FROM blobs WHERE family = 'lfs_objects' AND project_id = :id"
 
         assert repository.root.delete(f"/projects/{repository.id}").status == 202
 
         assert objects(repository) == []
-        assert (
-            services.database.query(
-                "SELECT id FROM blobs WHERE family = 'lfs_objects' AND project_id = :id", id=repository.id
-            )
-            == []
-        )
+        assert repository.vault.services.database.query(left, id=repository.id) == []

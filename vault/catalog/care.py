@@ -42,10 +42,8 @@ DISAGREEING = " UNION ALL ".join(
     for family, what in FAMILIES.items()
 )
 # Envelopes that no row refers to: both come and go in one transaction.
-UNOWNED = "SELECT b.id FROM blobs b WHERE " + " AND ".join(
-    f"NOT EXISTS (SELECT 1 FROM {family} f WHERE f.blob_id = b.id)"  # noqa: S608
-    for family in FAMILIES
-)
+_OWNED = " OR ".join(f"EXISTS (SELECT 1 FROM {family} f WHERE f.blob_id = b.id)" for family in FAMILIES)  # noqa: S608
+UNOWNED = f"SELECT b.id FROM blobs b WHERE NOT ({_OWNED})"  # noqa: S608
 
 COUNT_DOCUMENTS = "SELECT COUNT(*) AS n FROM secure_files"
 DOCUMENTS = """SELECT id, project_id, name, checksum, created_at, expires_at, document FROM secure_files
