@@ -106,7 +106,7 @@ async def _held(offload: Offload, source: Source, planned: Plan, lend: Lend) -> 
 
 
 async def opened(offload: Offload, content: BlobOpening, lend: Lend) -> memoryview:
-    """Return content, opened here into memory that is lent, a MiB at a time: others have their turns between.
+    """Return content, opened here into memory that is lent, two MiB at a time: others have their turns between.
 
     In a thread each of its segments would be one more wait for the interpreter's lock. A thread waits for the disk.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from vault.crypto.layout import HEADER_SIZE, SEGMENT_SIZE, Layout
+from vault.crypto.layout import HEADER_SIZE, SEGMENT_SIZE, TAG_SIZE, Layout
 from vault.crypto.scratch import scratch
 from vault.crypto.segments import Segments
 from vault.errors import Truncated
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 RUN = 4
 """Segments that are read in one call: they lie in the processor's nearest caches when they are opened."""
-TURN = 4
-"""Runs that are read and opened in one turn: a MiB, which takes a fraction of a millisecond."""
+TURN = 8
+"""Runs that are read and opened in one turn: two MiB, which take a fraction of a millisecond."""
 _LAYOUT = Layout()
 
 
@@ -38,7 +38,7 @@ class Opening:
         self._segments: Segments | None = None
 
     def turns(self, plain: memoryview) -> Iterator[Fetch | None]:
-        """Open a MiB each time; what is left to open follows.
+        """Open two MiB each time; what is left to open follows.
 
         Where the disk has to be waited for, a function is handed out that does the waiting: call it, in any thread.
         """
@@ -69,12 +69,13 @@ class Opening:
         """Open the run that begins with segment `first`."""
         if self._segments is None:
             self._segments = Segments(self._key, self._aad, bytes(sealed[:HEADER_SIZE]), _LAYOUT)
-        at, skipped = 0, HEADER_SIZE if first == 0 else 0
+        begin, start = HEADER_SIZE if first == 0 else 0, _LAYOUT.start(first)
         for index in range(first, min(first + RUN, self._count)):
-            segment = sealed[at + skipped : at + SEGMENT_SIZE]
-            target = plain[_LAYOUT.start(index) : _LAYOUT.start(index + 1)]
-            self._segments.open_into(index, segment, target, last=index == self._count - 1)
-            at, skipped = at + SEGMENT_SIZE, 0
+            end = (index - first + 1) * SEGMENT_SIZE
+            segment = sealed[begin:end]
+            stop = start + len(segment) - TAG_SIZE
+            self._segments.open_into(index, segment, plain[start:stop], last=index == self._count - 1)
+            begin, start = end, stop
 
 
 def open_bytes(key: bytes, aad: bytes, sealed: Bytes) -> bytes:

@@ -11,8 +11,8 @@ from vault.crypto.opening import RUN, TURN, Opening, open_bytes
 from vault.crypto.streaming import seal_bytes
 from vault.errors import Tampered, Truncated
 
-MIB = RUN * TURN * SEGMENT_SIZE
-SIZES = (*BORDER_SIZES, RUN * SEGMENT_SIZE, MIB - 500, MIB, MIB + 1, 3 * MIB + 77)
+STRETCH = RUN * TURN * SEGMENT_SIZE
+SIZES = (*BORDER_SIZES, RUN * SEGMENT_SIZE, STRETCH - 500, STRETCH, STRETCH + 1, 3 * STRETCH + 77)
 
 
 class Cold(Fetched):
@@ -53,23 +53,23 @@ def test_files_of_every_size_are_opened(size: int) -> None:
 
 @pytest.mark.parametrize("warm", [0, 1, SEGMENT_SIZE])
 def test_what_is_not_in_memory_is_waited_for_once_a_run(warm: int) -> None:
-    plain = pattern(MIB + 10)
+    plain = pattern(STRETCH + 10)
     stored = Cold(seal_bytes(KEY, AAD, plain), warm)
 
     assert opened(stored) == plain
     assert stored.waits == (TURN if warm == SEGMENT_SIZE else TURN + 1)
 
 
-def test_others_have_their_turn_after_each_mib() -> None:
-    opening = Opening(KEY, AAD, Fetched(seal_bytes(KEY, AAD, pattern(3 * MIB + 10))))
+def test_others_have_their_turn_after_each_stretch() -> None:
+    opening = Opening(KEY, AAD, Fetched(seal_bytes(KEY, AAD, pattern(3 * STRETCH + 10))))
 
     assert list(opening.turns(memoryview(bytearray(opening.size)))) == [None] * 3
 
 
-@pytest.mark.parametrize("at", [0, 40, SEGMENT_SIZE - 1, MIB + 3, -1])
-@pytest.mark.parametrize("warm", [0, MIB])
+@pytest.mark.parametrize("at", [0, 40, SEGMENT_SIZE - 1, STRETCH + 3, -1])
+@pytest.mark.parametrize("warm", [0, STRETCH])
 def test_no_damage_is_opened(at: int, warm: int) -> None:
-    sealed = bytearray(seal_bytes(KEY, AAD, pattern(MIB + 10)))
+    sealed = bytearray(seal_bytes(KEY, AAD, pattern(STRETCH + 10)))
     sealed[at] ^= 1
 
     with pytest.raises(Tampered):
@@ -82,9 +82,9 @@ def test_a_length_that_no_file_has_is_refused() -> None:
 
 
 def test_what_was_cut_off_since_the_look_is_truncated() -> None:
-    stored = Fetched(seal_bytes(KEY, AAD, pattern(MIB + 10)))
+    stored = Fetched(seal_bytes(KEY, AAD, pattern(STRETCH + 10)))
     opening = Opening(KEY, AAD, stored)
-    cut = Fetched(seal_bytes(KEY, AAD, pattern(MIB)))
+    cut = Fetched(seal_bytes(KEY, AAD, pattern(STRETCH)))
     stored.read = stored.read_now = cut.read  # type: ignore[method-assign]
 
     with pytest.raises(Truncated):
