@@ -26,7 +26,7 @@ class BlobOpening:
         self.size = opening.size
 
     def turns(self, plain: memoryview) -> Iterator[Fetch | None]:
-        """Open two MiB each time into the front of `plain`, as `Opening.turns` does. Raises `Damaged`, `Unavailable`."""
+        """Open two MiB each time, as `Opening.turns` does. Raises `Damaged`, `Unavailable`."""
         with naming(self._blob):
             for fetch in self._opening.turns(plain):
                 yield None if fetch is None else partial(self._named, fetch)
