@@ -45,7 +45,7 @@ PLACE = re.compile(r"\{(\w+):[^{}]*\}")
 # What stands for a part of a path that is a secret itself.
 HIDDEN = frozenset(("secret",))
 LONGEST_TARGET = 1000
-LOGINS_REMEMBERED = 10_000
+LOGINS_REMEMBERED = 2000
 LOGIN_SECONDS = 24 * 3600.0
 
 
@@ -82,7 +82,10 @@ class Audited:
 
 
 class Logins:
-    """Which tokens were used from which address lately, so that each such first use becomes a line; bounded."""
+    """Which tokens were used from which address lately, so that each such first use becomes a line; bounded.
+
+    Those in use stay known: each job has a token of its own, and would push out the others.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -90,8 +93,12 @@ class Logins:
 
     def is_new(self, token: object, address: object) -> bool:
         """Say whether this is the first use for a day, as far as is remembered."""
-        seen = self._seen.get((token, address))
-        return seen is None or self._clock() - seen >= LOGIN_SECONDS
+        used = token, address
+        seen = self._seen.get(used)
+        if seen is None:
+            return True
+        self._seen.move_to_end(used)
+        return self._clock() - seen >= LOGIN_SECONDS
 
     def remember(self, token: object, address: object) -> None:
         """Note a use that has its line."""

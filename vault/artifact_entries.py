@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 KEPT_ENTRIES = 1_000_000
 """As many entries' places are remembered, 16 bytes each: to find one of 70,000 takes 2 ms then, and 130 before."""
+KEPT_ARCHIVES = 1000
+"""So many archives at most: of small ones it would take a day to see that what is kept of them has an end."""
 
 
 class Archives:
@@ -52,8 +54,8 @@ class Archives:
 class _Directories:
     """The directories of the archives read last, by object; whose bytes never change."""
 
-    def __init__(self, entries: int = KEPT_ENTRIES) -> None:
-        self._most = entries
+    def __init__(self, entries: int = KEPT_ENTRIES, archives: int = KEPT_ARCHIVES) -> None:
+        self._most, self._most_archives = entries, archives
         self._entries = 0
         self._kept: OrderedDict[str, Directory] = OrderedDict()
         self._lock = threading.Lock()
@@ -72,7 +74,7 @@ class _Directories:
                 return
             self._kept[blob_id] = directory
             self._entries += _weight(directory)
-            while self._entries > self._most:
+            while self._entries > self._most or len(self._kept) > self._most_archives:
                 _, oldest = self._kept.popitem(last=False)
                 self._entries -= _weight(oldest)
 

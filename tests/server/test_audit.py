@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from server.api import FAMILIES
+from server.auditing import LOGIN_SECONDS, LOGINS_REMEMBERED, Logins
 from server.web.pages import PAGES
 from tests.engines import files
 from tests.harness import ROOT_TOKEN, Client, RunningVault
@@ -193,6 +194,34 @@ class TestSecrets:
         vault.root.get(f"/projects/{project['id']}/uploads/{'0' * 32}/a.txt")
 
         assert last(vault, "upload.download")["target"] == f"/projects/{project['id']}/uploads/[FILTERED]/a.txt"
+
+
+class TestLogins:
+    def test_a_token_in_use_stays_known_beside_many_that_are_used_once(self) -> None:
+        logins = Logins()
+        logins.remember(1, "127.0.0.1")
+
+        for job in range(3 * LOGINS_REMEMBERED):
+            logins.remember(f"job:{job}", "127.0.0.1")
+            assert not logins.is_new(1, "127.0.0.1")
+
+    def test_so_many_are_remembered_and_no_more(self) -> None:
+        logins = Logins()
+
+        for job in range(3 * LOGINS_REMEMBERED):
+            logins.remember(job, "127.0.0.1")
+
+        assert sum(not logins.is_new(job, "127.0.0.1") for job in range(3 * LOGINS_REMEMBERED)) == LOGINS_REMEMBERED
+
+    def test_a_use_counts_as_the_first_again_after_a_day(self) -> None:
+        now = 0.0
+        logins = Logins(lambda: now)
+        logins.remember(1, "127.0.0.1")
+
+        now = LOGIN_SECONDS - 1
+        assert not logins.is_new(1, "127.0.0.1")
+        now = LOGIN_SECONDS
+        assert logins.is_new(1, "127.0.0.1")
 
 
 class TestUnwritable:

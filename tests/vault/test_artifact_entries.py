@@ -110,3 +110,13 @@ class TestMemoryOfDirectories:
         known.remember("3", directories[3])
 
         assert [known.get(str(number)) is not None for number in range(4)] == [True, False, True, True]
+
+    def test_forgets_small_ones_too_when_they_are_many(self, ci: Ci) -> None:
+        known = _Directories(archives=100)
+        artifact = leave(ci, archive({"a": b"1"}))
+        directory = ci.artifacts.archives._open(artifact, ci.artifacts.content(artifact).open()).directory
+
+        for number in range(1000):
+            known.remember(str(number), directory)
+
+        assert [number for number in range(1000) if known.get(str(number))] == list(range(900, 1000))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
+from array import array
 from typing import TYPE_CHECKING
 
 import pygit2
@@ -22,32 +23,36 @@ if TYPE_CHECKING:
 
 # `blob`, a blank, decimal digits and a NUL; before them, deflated, may come a table.
 HEAD_LIMIT, HEAD_DEFLATED = 64, 1024
-REMEMBERED = 200_000
-"""Objects of all repositories together, of some 100 bytes each."""
+PLACES, ROUNDS = 2**18, 2**12
 
 
 class Sound:
-    """The objects that were found whole, of all repositories and for all threads; when they are many, none."""
+    """The objects that were found whole, of all repositories and for all threads: two MiB, however many there are.
 
-    def __init__(self, most: int = REMEMBERED) -> None:
-        self._most = most
-        self._known: set[bytes] = set()
+    Each has a place by its hash, which the next one with that place takes: what is not known is looked at again.
+    """
 
-    def __contains__(self, thing: bytes) -> bool:
-        return thing in self._known
+    def __init__(self, places: int = PLACES) -> None:
+        self._marks = array("q", bytes(8 * places))
+        self._rounds = array("q", bytes(8 * ROUNDS))
 
-    def __len__(self) -> int:
-        return len(self._known)
+    def knows(self, repository: bytes, oid: bytes) -> bool:
+        """Say whether an object of the repository of that name was found whole, as far as is remembered."""
+        mark = self._mark(repository, oid)
+        return self._marks[mark % len(self._marks)] == mark
 
-    def add(self, thing: bytes) -> None:
-        """Remember an object: the bytes of its repository's name and of its id."""
-        if len(self._known) >= self._most:
-            self._known.clear()
-        self._known.add(thing)
+    def add(self, repository: bytes, oid: bytes) -> None:
+        """Remember an object."""
+        mark = self._mark(repository, oid)
+        self._marks[mark % len(self._marks)] = mark
 
     def forget(self, repository: bytes) -> None:
-        """Take nothing in a repository for sound any more."""
-        self._known.difference_update([thing for thing in self._known.copy() if thing.startswith(repository)])
+        """Take nothing in a repository for sound any more, nor in those few that share its count."""
+        self._rounds[hash(repository) % ROUNDS] += 1
+
+    def _mark(self, repository: bytes, oid: bytes) -> int:
+        # Python's hash of bytes is keyed, and of 64 bits: that two are the same by chance does not happen.
+        return hash(repository + oid) ^ self._rounds[hash(repository) % ROUNDS] or 1  # 0 is an empty place
 
 
 class OpenRepository:
@@ -117,11 +122,11 @@ class OpenRepository:
 
     def check(self, oid: pygit2.Oid) -> None:
         """Refuse a loose object that is not whole. Raises `Damaged`."""
-        thing = self.name + oid.raw
-        if thing in self._sound:
+        raw = oid.raw
+        if self._sound.knows(self.name, raw):
             return
         self._inflated(oid)
-        self._sound.add(thing)
+        self._sound.add(self.name, raw)
 
     def check_all(self, oids: Iterable[pygit2.Oid]) -> None:
         """Refuse where one of the objects is not whole. Raises `Damaged`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -84,23 +85,35 @@ class TestAnOpenRepository:
         assert not [path for path in held(site.folder) if path.endswith("(deleted)")]
 
     def test_remembers_so_many_sound_objects_and_no_more(self) -> None:
-        sound = Sound(most=3)
+        sound = Sound(places=3)
 
-        for number in range(10):
-            sound.add(b"one" + bytes([number]))
+        for number in range(100):
+            sound.add(b"one", bytes([number]))
 
-        assert 0 < len(sound) <= 3
-        assert b"one\x09" in sound
+        assert 0 < sum(sound.knows(b"one", bytes([number])) for number in range(100)) <= 3
+        assert sound.knows(b"one", b"\x63")
+
+    def test_takes_no_more_memory_for_many_sound_objects_than_for_none(self) -> None:
+        sound = Sound()
+        tracemalloc.start()
+        try:
+            for number in range(100_000):
+                sound.add(b"one", number.to_bytes(20))
+            taken, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert taken < 10_000
 
     def test_forgets_the_sound_objects_of_one_repository(self) -> None:
         sound = Sound()
-        sound.add(b"one1")
-        sound.add(b"two1")
+        sound.add(b"one", b"1")
+        sound.add(b"two", b"1")
 
         sound.forget(b"one")
 
-        assert b"one1" not in sound
-        assert b"two1" in sound
+        assert not sound.knows(b"one", b"1")
+        assert sound.knows(b"two", b"1")
 
 
 def held(folder: Path) -> list[str]:
