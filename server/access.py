@@ -6,6 +6,7 @@ https://docs.gitlab.com/api/rest/authentication/
 from __future__ import annotations
 
 import base64
+import re
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +17,7 @@ from server.app_keys import AUDITED, OFFLOAD, PRINCIPAL, QUOTA, SERVICES, SETTIN
 from server.errors import Refused, Throttled
 from server.guessing import network
 from server.urls import base_url
-from vault.errors import InsufficientScope, TokenEnded, Unauthenticated
+from vault.errors import InsufficientScope, ProjectMoved, TokenEnded, Unauthenticated
 from vault.models import Principal, Project, Role
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 READING = frozenset(("GET", "HEAD"))
+# Where the path of a request names a project.
+NAMED = re.compile(r"(/projects/+)[^/]+")
 
 
 @dataclass(frozen=True)
@@ -238,8 +241,28 @@ def principal(request: web.Request) -> Principal:
 
 
 async def project(request: web.Request, needed: Role = Role.NONE) -> Project:
-    """Return the project the path names. Raises `NotFound` when it is hidden or missing, `Forbidden`."""
+    """Return the project the path names. Raises `NotFound` when it is hidden or missing, `Forbidden`.
+
+    From a path where it lay once it leads on: raises `Refused` with GitLab's 301, or its 405 for what writes.
+    """
     access = request.app[SERVICES].access
-    found = await request.app[OFFLOAD].read(access.project, request[PRINCIPAL], request.match_info["id"], needed)
+    try:
+        found = await request.app[OFFLOAD].read(access.project, request[PRINCIPAL], request.match_info["id"], needed)
+    except ProjectMoved as error:
+        auditing.name(request, id=error.project.id)
+        raise _elsewhere(request, error.project) from None
     auditing.name(request, id=found.id)
     return found
+
+
+def _elsewhere(request: web.Request, found: Project) -> Refused:
+    place = NAMED.sub(lambda start: f"{start[1]}{found.id}", request.rel_url.raw_path, count=1)
+    query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
+    location = {"Location": f"{base_url(request)}{place}{query}"}
+    if request.method in READING:
+        return Refused(
+            301, {"message": f"This resource has been moved permanently to {base_url(request)}{place}"}, location
+        )
+    # A client that followed it would send a GET; GitLab does not say where it lies.
+    text = "Non GET methods are not allowed for moved projects"
+    return Refused(405, {"message": text}, {**location, "Allow": "GET, HEAD"})

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 USUAL = {
+    301: "the path is one where the project lay before it was renamed or moved; Location has its number instead",
     400: "a parameter, the body or the Host header cannot be taken",
     401: "no token, or one that is unknown, expired, revoked, or of a kind that is no login here",
     403: "the token's scopes or the caller's role do not reach",
     404: "not there, or hidden from the caller",
+    405: "the same of what writes; Location says what to ask for instead",
     408: "the body hardly comes",
     413: "larger than the limit",
     415: "the body has a Content-Encoding",

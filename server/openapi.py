@@ -10,6 +10,7 @@ from inspect import getdoc
 from typing import TYPE_CHECKING, Any
 
 from server.describing import FORM, JSON, MULTIPART, PLAIN, PROBLEM, TEXT, USUAL, Answer, Shape
+from server.urls import API
 from server.version import GITLAB_VERSION
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ SECURITY = {
     "jobToken": {"type": "apiKey", "in": "header", "name": "JOB-TOKEN"},
     "jobTokenInQuery": {"type": "apiKey", "in": "query", "name": "job_token"},
 }
+OF_A_PROJECT = f"{API}/projects/{{id"
 PERSONAL = ("privateToken", "bearer", "basic", "privateTokenInQuery")
 OF_JOBS = ("jobToken", "jobTokenInQuery")
 ABOUT = """\
@@ -81,7 +83,7 @@ def described(endpoints: Iterable[Endpoint], base: str = "") -> Object:
 
 def usual(status: int) -> Answer:
     """Return the answer with this status that routes of many kinds have."""
-    return Answer(status, USUAL.get(status, ""), PROBLEM)
+    return Answer(status, USUAL.get(status, ""), PROBLEM, headers=("Location",) if status in (301, 405) else ())
 
 
 def statuses(endpoint: Endpoint, about: About, method: str) -> dict[int, Answer]:
@@ -96,6 +98,8 @@ def statuses(endpoint: Endpoint, about: About, method: str) -> dict[int, Answer]
 def _usual(endpoint: Endpoint, about: About) -> set[int]:
     writes = endpoint.method not in READING
     found: set[int] = set()
+    if endpoint.path.startswith(OF_A_PROJECT):
+        found.add(405 if writes else 301)
     if not endpoint.open:
         found |= {400, 401, 429, 500, 503}
         if not endpoint.any_scope:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vault import clock
 from vault.catalog import access as sql
-from vault.errors import Forbidden, NotFound
+from vault.errors import Forbidden, NotFound, ProjectMoved
 from vault.models import Member, Namespace, Principal, Project, Role, User, Visibility
 from vault.tokens import user_of
 
@@ -83,13 +83,15 @@ class Access:
     def project(self, principal: Principal | None, ref: str, needed: Role = Role.NONE) -> Project:
         """Return the project called `ref`, a number or a full path.
 
-        Raises `NotFound("Project")` when it is missing or hidden, `Forbidden` when the caller's role is below
-        `needed`.
+        Raises `NotFound("Project")` when it is missing or hidden, `ProjectMoved` when the path is a former one,
+        `Forbidden` when the caller's role is below `needed`.
         """
-        project = self._named(ref)
+        project, moved = self._named(ref)
         role = self.role(principal, project)
         if not self.visible(principal, project, role):
             self._refuse_hidden(principal, project)
+        if moved:
+            raise ProjectMoved(project)
         if role < needed:
             raise Forbidden
         return project
@@ -108,6 +110,11 @@ class Access:
         """Return a group, or a user's own namespace. Raises `NotFound("Namespace")`, `Forbidden`."""
         return self._reachable(principal, self._projects.namespace(namespace_id), needed, "Namespace")
 
+    def namespace_called(self, principal: Principal, ref: str, needed: Role) -> Namespace:
+        """Return a group, or a user's own namespace, by number or full path. Raises as `namespace` does."""
+        number = parse_id(ref)
+        return self.namespace(principal, number or self._projects.namespace_at(ref).id, needed)
+
     def _reachable(self, principal: Principal, namespace: Namespace, needed: Role, what: str) -> Namespace:
         role = self.group_role(principal, namespace)
         if role < Role.GUEST and namespace.visibility is Visibility.PRIVATE:
@@ -116,13 +123,17 @@ class Access:
             raise Forbidden
         return namespace
 
-    def _named(self, ref: str) -> Project:
+    def _named(self, ref: str) -> tuple[Project, bool]:
+        """Return the project, and whether the path is one where it lay once."""
         if ref.lstrip("-").isdecimal() and "/" not in ref:
             number = parse_id(ref)
             if number is None:
                 raise NotFound("Project")
-            return self._projects.get(number)
-        return self._projects.at(ref)
+            return self._projects.get(number), False
+        try:
+            return self._projects.at(ref), False
+        except NotFound:
+            return self._projects.formerly_at(ref), True
 
     def _named_group(self, ref: str) -> Namespace:
         number = parse_id(ref)

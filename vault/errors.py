@@ -4,6 +4,7 @@
     ├── Unauthenticated      no credential that is good (TokenEnded: TokenExpired, TokenRevoked)
     ├── Forbidden            known, but not allowed (InsufficientScope)
     ├── NotFound             there is no such thing, or it is hidden from the caller
+    ├── ProjectMoved         it lies elsewhere now, and the caller may know where
     ├── Conflict             the state of the vault does not permit it (CannotCommit)
     ├── LimitExceeded        a count or a size is used up (TooLarge)
     ├── Invalid              a value that cannot be taken; carries the fields it is about
@@ -25,6 +26,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from vault.models import Project
 
 
 class VaultError(Exception):
@@ -71,6 +74,14 @@ class NotFound(VaultError):
         super().__init__(what or "record")
         self.what = what
         self.reason = reason
+
+
+class ProjectMoved(VaultError):
+    """The path named `project` once; raised only for who may know of it."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(f"project {project.id} lies elsewhere now")
+        self.project = project
 
 
 class Conflict(VaultError):

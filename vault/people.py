@@ -29,6 +29,12 @@ def like(term: str | None) -> str | None:
     return "%" + LIKE_SPECIAL.sub(r"!\1", key_of(term)) + "%" if term else None
 
 
+def begin_anew(tx: Transaction, full_path: str) -> None:
+    """Have a path that becomes a namespace's, and all below it, lead no longer to projects that lay there once."""
+    tx.query(sql.DELETE_REDIRECT, key=key_of(full_path))
+    tx.query(sql.DELETE_REDIRECTS_BELOW, below=LIKE_SPECIAL.sub(r"!\1", key_of(full_path)) + "/%")
+
+
 class People:
     """The users of one vault."""
 
@@ -73,6 +79,7 @@ class People:
 
 
 def _add_namespace(tx: Transaction, user: User) -> None:
+    begin_anew(tx, user.username)
     tx.query(
         sql.ADD_NAMESPACE,
         kind="user",

@@ -7,24 +7,19 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from vault import clock
+from vault.addresses import FULL_PATH, check_name, move, move_group, slug, take
 from vault.catalog import access as sql
 from vault.catalog import visible
 from vault.errors import Conflict, Invalid, NotFound
 from vault.models import Listing, Namespace, Page, Principal, Project, Role, Visibility
-from vault.people import key_of, like
+from vault.people import begin_anew, key_of, like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vault.catalog.database import Database, Row, Scalar, Transaction
 
-# GitLab's path rule: starts with a letter, digit or `_`; then also `-` and `.`; no `.git` or `.atom` end.
-PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
-FULL_PATH = re.compile(r"[A-Za-z0-9_.\-]+(?:/[A-Za-z0-9_.\-]+)*")
-PATH_PROBLEM = (
-    "can contain only letters, digits, '_', '-' and '.'. Cannot start with '-', end in '.git' or end in '.atom'"
-)
-NOT_SLUG = re.compile(r"[^a-z0-9_.\-]+")
+TAKEN = "has already been taken"
 
 
 class Projects:
@@ -51,15 +46,11 @@ class Projects:
         description: str = "",
     ) -> Namespace:
         """Make a group owned by its creator. Raises `Invalid`, `NotFound` (parent), `Conflict` (path taken)."""
-        _check_name(name, path)
-        parent = self.namespace(parent_id) if parent_id is not None else None
-        full_path = f"{parent.full_path}/{path}" if parent else path
+        check_name(name, path)
         values: dict[str, Any] = {
             "kind": "group",
             "name": name,
             "path": path,
-            "full_path": full_path,
-            "key": key_of(full_path),
             "parent": parent_id,
             "owner": None,
             "visibility": visibility,
@@ -68,10 +59,13 @@ class Projects:
         }
 
         def work(tx: Transaction) -> Namespace:
-            if parent_id is not None:
-                tx.lock("namespaces", parent_id)  # groups and projects in it share their names
-            _refuse_taken(tx, full_path, Conflict('Failed to save group {:path=>["has already been taken"]}'))
-            group = namespace_of(tx.query(sql.ADD_NAMESPACE, **values)[0])
+            # Groups and projects in it share their names.
+            parent = _locked_namespace(tx, parent_id) if parent_id is not None else None
+            full_path = f"{parent.full_path}/{path}" if parent else path
+            take(tx, full_path, Conflict('Failed to save group {:path=>["has already been taken"]}'))
+            begin_anew(tx, full_path)
+            place = {"full_path": full_path, "key": key_of(full_path)}
+            group = namespace_of(tx.query(sql.ADD_NAMESPACE, **values, **place)[0])
             tx.query(
                 sql.PUT_MEMBER,
                 kind="group",
@@ -115,6 +109,31 @@ class Projects:
         rows = self._db.query(sql.GROUPS, **where, size=page.size, offset=page.offset)
         return Listing([namespace_of(row) for row in rows], total)
 
+    def update_group(self, group_id: int, changes: dict[str, Any]) -> Namespace:
+        """Change name, path, description or visibility; keys that are not given stay.
+
+        The former paths of the projects in it lead to them. Raises `Invalid` for a name or a path that cannot be or is
+        taken, `NotFound`.
+        """
+        parent_id = self.namespace(group_id).parent_id
+
+        def work(tx: Transaction) -> Namespace:
+            if parent_id is not None:
+                tx.lock("namespaces", parent_id)
+            group = _locked_namespace(tx, group_id)
+            path, name = changes.get("path", group.path), changes.get("name", group.name)
+            check_name(name, path)
+            if path != group.path:
+                move_group(tx, group, path, Invalid("path", TAKEN))
+            values = {
+                "name": name,
+                "description": changes.get("description", group.description),
+                "visibility": changes.get("visibility", group.visibility),
+            }
+            return namespace_of(tx.query(sql.UPDATE_GROUP, id=group_id, **values)[0])
+
+        return self._db.write(work)
+
     def delete_group(self, namespace_id: int) -> None:
         """Remove a group with its subgroups and projects."""
         self._db.write(lambda tx: self._delete_group(tx, namespace_id))
@@ -143,15 +162,12 @@ class Projects:
     ) -> Project:
         """Make a project in a namespace, by default the creator's own. Raises `Invalid` also when the path is taken."""
         name, path = name or path, path or slug(name)
-        _check_name(name, path)
-        namespace = namespace or self.namespace_of_user(creator.user.id)
-        full_path = f"{namespace.full_path}/{path}"
+        check_name(name, path)
+        namespace_id = (namespace or self.namespace_of_user(creator.user.id)).id
         values: dict[str, Any] = {
-            "namespace": namespace.id,
+            "namespace": namespace_id,
             "name": name,
             "path": path,
-            "full_path": full_path,
-            "key": key_of(full_path),
             "description": description,
             "default_branch": default_branch,
             "visibility": visibility,
@@ -159,13 +175,13 @@ class Projects:
             "creator": creator.user.id,
             "now": clock.now(),
         }
-        taken = "has already been taken"
-        clash = Invalid("project_namespace.name", taken, also={"name": taken, "path": taken})
+        clash = Invalid("project_namespace.name", TAKEN, also={"name": TAKEN, "path": TAKEN})
 
         def work(tx: Transaction) -> Project:
-            tx.lock("namespaces", namespace.id)
-            _refuse_taken(tx, full_path, clash)
-            return project_of(tx.query(sql.ADD_PROJECT, **values)[0])
+            full_path = f"{_locked_namespace(tx, namespace_id).full_path}/{path}"
+            take(tx, full_path, clash)
+            place = {"full_path": full_path, "key": key_of(full_path)}
+            return project_of(tx.query(sql.ADD_PROJECT, **values, **place)[0])
 
         return self._db.write(work)
 
@@ -184,6 +200,13 @@ class Projects:
     def at(self, full_path: str) -> Project:
         """Return a project by `group/name`, whatever its case. Raises `NotFound`."""
         rows = self._at(sql.PROJECT_BY_PATH, full_path)
+        if not rows:
+            raise NotFound("Project")
+        return project_of(rows[0])
+
+    def formerly_at(self, full_path: str) -> Project:
+        """Return the project that lay there until it was renamed or moved. Raises `NotFound`."""
+        rows = self._at(sql.FORMER_PROJECT, full_path)
         if not rows:
             raise NotFound("Project")
         return project_of(rows[0])
@@ -222,20 +245,43 @@ class Projects:
             rows = self._db.query(visible.newest(asked), **where, **cut)
         return Listing([project_of(row) for row in rows], rows[0]["n"])
 
-    def update(self, project: Project, changes: dict[str, Any]) -> Project:
-        """Change name, description, default branch, visibility or settings; keys that are not given stay.
+    def update(self, project_id: int, changes: dict[str, Any]) -> Project:
+        """Change name, path, description, default branch, visibility or settings; keys that are not given stay.
 
-        Raises `Invalid` for a name that is blank or too long.
+        Its former path leads to it from then on, until somebody else takes it. Raises `Invalid` for a name or a path
+        that cannot be or is taken, `NotFound`.
         """
-        values = {
-            "name": changes.get("name", project.name),
-            "description": changes.get("description", project.description),
-            "default_branch": changes.get("default_branch", project.default_branch),
-            "visibility": changes.get("visibility", project.visibility),
-            "settings": json.dumps({**project.settings, **changes.get("settings", {})}),
-        }
-        _check_name(values["name"], project.path)
-        return project_of(self._db.write(lambda tx: tx.query(sql.UPDATE_PROJECT, id=project.id, **values))[0])
+
+        def work(tx: Transaction) -> Project:
+            project = _locked(tx, project_id)
+            values = {
+                "name": changes.get("name", project.name),
+                "description": changes.get("description", project.description),
+                "default_branch": changes.get("default_branch", project.default_branch),
+                "visibility": changes.get("visibility", project.visibility),
+                "settings": json.dumps({**project.settings, **changes.get("settings", {})}),
+            }
+            path = changes.get("path", project.path)
+            check_name(values["name"], path)
+            if path != project.path:
+                namespace = _locked_namespace(tx, project.namespace_id)
+                move(tx, project, namespace, path, Invalid("path", TAKEN, also={"name": TAKEN}))
+            return project_of(tx.query(sql.UPDATE_PROJECT, id=project.id, **values)[0])
+
+        return self._db.write(work)
+
+    def transfer(self, project_id: int, namespace_id: int) -> Project:
+        """Have a project lie in another namespace, under the same last part of its path. Raises `Conflict`."""
+
+        def work(tx: Transaction) -> Project:
+            project = _locked(tx, project_id)
+            if project.namespace_id == namespace_id:
+                raise Conflict("Project is already in this namespace.")
+            clash = Conflict("Project with same name or path in target namespace already exists")
+            move(tx, project, _locked_namespace(tx, namespace_id), project.path, clash)
+            return project_of(tx.query(sql.PROJECT, id=project_id)[0])
+
+        return self._db.write(work)
 
     def delete(self, project_id: int) -> None:
         """Remove a project and all that its families keep; their keys are erased at once."""
@@ -249,26 +295,6 @@ class Projects:
         tx.query(sql.DELETE_PROJECT, id=project_id)
 
 
-def slug(name: str) -> str:
-    """Return the path GitLab would make of a project's name."""
-    return NOT_SLUG.sub("-", name.lower()).strip("-.")
-
-
-def _check_name(name: str, path: str) -> None:
-    if not name.strip():
-        raise Invalid("name", "can't be blank")
-    if len(name) > 255:
-        raise Invalid("name", "is too long (maximum is 255 characters)")
-    if not PATH.fullmatch(path) or path.endswith((".git", ".atom", ".")) or len(path) > 255:
-        raise Invalid("path", PATH_PROBLEM)
-
-
-def _refuse_taken(tx: Transaction, full_path: str, error: Exception) -> None:
-    key = key_of(full_path)
-    if tx.query(sql.NAMESPACE_BY_PATH, key=key) or tx.query(sql.PROJECT_BY_PATH, key=key):
-        raise error
-
-
 def check_default_branch(name: str) -> str:
     """Return a branch name that git would take. Raises `Invalid`."""
     if (
@@ -278,6 +304,24 @@ def check_default_branch(name: str) -> str:
     ):
         raise Invalid("default_branch", "is invalid")
     return name
+
+
+def _locked(tx: Transaction, project_id: int) -> Project:
+    """Return a project that nobody else changes while the transaction lasts. Raises `NotFound`."""
+    tx.lock("projects", project_id)
+    rows = tx.query(sql.PROJECT, id=project_id)
+    if not rows:
+        raise NotFound("Project")
+    return project_of(rows[0])
+
+
+def _locked_namespace(tx: Transaction, namespace_id: int) -> Namespace:
+    """Return a namespace in which nobody else takes a path while the transaction lasts. Raises `NotFound`."""
+    tx.lock("namespaces", namespace_id)
+    rows = tx.query(sql.NAMESPACE, id=namespace_id)
+    if not rows:
+        raise NotFound("Namespace")
+    return namespace_of(rows[0])
 
 
 def namespace_of(row: Row) -> Namespace:

@@ -20,7 +20,7 @@ from server.describing import FILE, PLAIN, PROBLEM, TEXT, UNLISTED, USUAL, About
 from server.errors import Refused
 from server.settings import MIB
 from server.urls import base_url
-from vault.errors import Forbidden, NotFound, TooLarge, Unauthenticated
+from vault.errors import Forbidden, NotFound, ProjectMoved, TooLarge, Unauthenticated
 from vault.models import Role
 from vault.repositories.rights import may_read
 
@@ -43,11 +43,12 @@ HIDDEN = "The project you were looking for could not be found or you don't have 
 
 
 class Caller(NamedTuple):
-    """Who asks for which repository, and as what."""
+    """Who asks for which repository, and as what; `moved` says by a path where it lay once."""
 
     who: Principal | None
     project: Project
     role: Role
+    moved: bool
 
 
 async def refs(request: web.Request) -> web.StreamResponse:
@@ -64,8 +65,12 @@ async def elsewhere(request: web.Request) -> web.Response:
     service = request.query.get("service", "")
     if service not in SCOPES:
         raise web.HTTPNotFound
-    path = request.rel_url.raw_path.removesuffix("/info/refs")
-    place = f"{base_url(request)}{path}.git/info/refs?service={service}"
+    return _lead_to(request, request.rel_url.raw_path.removesuffix("/info/refs").removeprefix("/"), service)
+
+
+def _lead_to(request: web.Request, path: str, service: str) -> web.Response:
+    """Have git begin again at another path; it says so, and goes on there with what it sends."""
+    place = f"{base_url(request)}/{path}.git/info/refs?service={service}"
     return web.Response(status=301, headers={"Location": place})
 
 
@@ -89,6 +94,8 @@ async def _serve(request: web.Request, service: str, path: str, query: str = "")
         return web.Response(status=404, text=f"{HIDDEN}\n")
     except Forbidden as error:
         return web.Response(status=403, text=f"{error}\n")
+    if caller.moved and request.method == "GET":
+        return _lead_to(request, caller.project.full_path, service)
     _check_type(request, service)
     offload, serving = request.app[OFFLOAD], request.app[SERVICES].repositories.serving
     opened = _backend(request, caller, service)
@@ -140,8 +147,11 @@ async def _caller(request: web.Request, service: str) -> Caller:
     else:
         count_anonymous(request)
     access, offload = request.app[SERVICES].access, request.app[OFFLOAD]
+    moved = False
     try:
         project = await offload.read(access.project, who, request.match_info["path"])
+    except ProjectMoved as error:
+        project, moved = error.project, True
     except (NotFound, Forbidden):
         if who is None:
             raise Unauthenticated from None
@@ -156,7 +166,7 @@ async def _caller(request: web.Request, service: str) -> Caller:
         raise Forbidden("You are not allowed to download code from this project.")
     if service == PUSH and (role < Role.DEVELOPER or (who is not None and who.job is not None)):
         raise Forbidden("You are not allowed to push code to this project.")
-    return Caller(who, project, role)
+    return Caller(who, project, role, moved)
 
 
 def _cgi(request: web.Request, path: str, query: str) -> dict[str, str]:

@@ -89,6 +89,20 @@ async def create(request: web.Request) -> web.Response:
     return json_answer(present(request, group), 201)
 
 
+async def update(request: web.Request) -> web.Response:
+    """Change a group's name, path, description or visibility; former paths lead to the projects in it."""
+    group = await group_of(request, Role.OWNER)
+    check = Check(await forms.read(request))
+    changes: dict[str, Any] = {name: check.text(name) for name in ("name", "path", "description") if check.has(name)}
+    if check.has("visibility"):
+        changes["visibility"] = check.choice("visibility", tuple(Visibility))
+    check.done()
+    changed = await request.app[OFFLOAD].call(request.app[SERVICES].projects.update_group, group.id, changes)
+    if changed.full_path != group.full_path:
+        auditing.name(request, detail=f"?from={group.full_path}&to={changed.full_path}")
+    return json_answer(present(request, changed))
+
+
 async def remove(request: web.Request) -> web.Response:
     """Delete a group with all that is in it."""
     group = await group_of(request, Role.OWNER)
@@ -104,6 +118,7 @@ NEW = (
     Value("visibility", VISIBILITY),
     Value("description"),
 )
+CHANGED = (*(Value(name) for name in ("name", "path", "description")), Value("visibility", VISIBILITY))
 ENDPOINTS = (
     Endpoint(
         "GET",
@@ -120,5 +135,6 @@ ENDPOINTS = (
         about=gives(GROUP, status=201).taking(*NEW).refusing({404: "there is no `parent_id`, or it is hidden"}),
     ),
     Endpoint("GET", ONE, show, action="group.show", about=gives(GROUP)),
+    Endpoint("PUT", ONE, update, action="group.change", about=gives(GROUP).taking(*CHANGED)),
     Endpoint("DELETE", ONE, remove, action="group.delete", about=accepts()),
 )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from server import forms, paging
+from server import auditing, forms, paging
 from server.access import Endpoint, principal, project
 from server.api.shapes import PROJECT, REPOSITORY_ACCESS, VISIBILITY
 from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES
 from server.describing import FLAG, NUMBER, Value, accepts, gives, lists, maybe
-from server.errors import BadRequest, json_answer
+from server.errors import BadRequest, Refused, json_answer
 from server.params import Check
 from server.urls import API, base_url
+from vault.errors import Conflict
 from vault.models import Namespace, Project, RepositoryAccess, Role, Visibility
 from vault.projects import check_default_branch
 from vault.repositories import Action, Change
@@ -156,11 +157,11 @@ def _add_readme(services: Services, made: Project, caller: Principal) -> None:
 
 
 async def update(request: web.Request) -> web.Response:
-    """Change a project's description, visibility, name or default branch."""
+    """Change a project's name, path, description, visibility, default branch or settings."""
     found = await project(request, Role.MAINTAINER)
     check = Check(await forms.read(request))
     changes: dict[str, Any] = {
-        name: check.text(name) for name in ("name", "description", "default_branch") if check.has(name)
+        name: check.text(name) for name in ("name", "path", "description", "default_branch") if check.has(name)
     }
     if check.has("visibility"):
         changes["visibility"] = check.choice("visibility", tuple(Visibility))
@@ -168,8 +169,31 @@ async def update(request: web.Request) -> web.Response:
     check.done()
     if "default_branch" in changes:
         check_default_branch(changes["default_branch"])
-    changed = await request.app[OFFLOAD].call(request.app[SERVICES].projects.update, found, changes)
+    changed = await request.app[OFFLOAD].call(request.app[SERVICES].projects.update, found.id, changes)
+    _note_move(request, found, changed)
     return json_answer(await request.app[OFFLOAD].read(present, request, changed, principal(request)))
+
+
+async def transfer(request: web.Request) -> web.Response:
+    """Have a project lie in another namespace; its former path leads to it."""
+    found, caller = await project(request, Role.OWNER), principal(request)
+    check = Check(await forms.read(request))
+    ref = check.text("namespace", required=True, blank=False)
+    check.done()
+    services, offload = request.app[SERVICES], request.app[OFFLOAD]
+    namespace = await offload.read(services.access.namespace_called, caller, ref, Role.MAINTAINER)
+    try:
+        moved = await offload.call(services.projects.transfer, found.id, namespace.id)
+    except Conflict as error:
+        raise Refused(400, {"message": f'Failed to transfer project {{:new_namespace=>["{error}"]}}'}) from None
+    _note_move(request, found, moved)
+    return json_answer(await offload.read(present, request, moved, caller))
+
+
+def _note_move(request: web.Request, before: Project, after: Project) -> None:
+    """Have the audit log tell where it lay and where it lies."""
+    if before.full_path != after.full_path:
+        auditing.name(request, detail=f"?from={before.full_path}&to={after.full_path}")
 
 
 async def remove(request: web.Request) -> web.Response:
@@ -202,7 +226,7 @@ NEW = (
     *SETTINGS,
 )
 CHANGED = (
-    *(Value(name) for name in ("name", "description", "default_branch")),
+    *(Value(name) for name in ("name", "path", "description", "default_branch")),
     Value("visibility", VISIBILITY),
     *SETTINGS,
 )
@@ -217,5 +241,12 @@ ENDPOINTS = (
     ),
     Endpoint("GET", ONE, show, action="project.show", anonymous=True, job_token=True, about=gives(PROJECT)),
     Endpoint("PUT", ONE, update, action="project.change", about=gives(PROJECT).taking(*CHANGED)),
+    Endpoint(
+        "PUT",
+        f"{ONE}/transfer",
+        transfer,
+        action="project.transfer",
+        about=gives(PROJECT).taking(Value("namespace", about="number or full path", required=True)),
+    ),
     Endpoint("DELETE", ONE, remove, action="project.delete", about=accepts()),
 )

@@ -159,7 +159,7 @@ def _upload_id(request: web.Request) -> int:
     return number
 
 
-NEVER = About((Answer(403, "always", PROBLEM),)).without(404)
+NEVER = About((Answer(403, "always", PROBLEM),)).without(404, 405)
 ENDPOINTS = (
     Endpoint(
         "POST",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from tests.harness import ROOT_TOKEN, Client, unique
 from tests.zips import archive
@@ -34,10 +35,17 @@ class Scene:
     def __init__(self, vault: RunningVault) -> None:
         self.vault = vault
         self.root = vault.root
-        self.project = vault.project()
+        self.former, self.project = self._renamed()
         self.group = self.project["namespace"]["id"]
         self.own = f"/projects/{self.project['id']}"
         self.git = f"/{self.project['path_with_namespace']}.git"
+
+    def _renamed(self) -> tuple[str, dict[str, Any]]:
+        """Return the encoded path at which the project lay once, and the project."""
+        made = self.vault.project()
+        answer = self.root.put(f"/projects/{made['id']}", json={"path": unique("renamed")})
+        assert answer.status == 200, answer
+        return quote(made["path_with_namespace"], safe=""), dict(answer.json)
 
     def rights(self) -> Iterator[Right]:
         """Yield a right request for each operation, those that take something away after those that need it."""
@@ -62,6 +70,9 @@ class Scene:
         yield Right("POST", "/groups", {"json": {"name": name, "path": name}})
         yield Right("POST", "/projects", {"json": {"name": name}})
         yield Right("PUT", self.own, {"json": {"description": "d"}})
+        yield Right("PUT", f"/groups/{self.group}", {"json": {"description": "d"}})
+        other = self.root.post("/projects", json={"name": unique("other")}).json["id"]
+        yield Right("PUT", f"/projects/{other}/transfer", {"json": {"namespace": self.group}})
 
     def _of_people(self) -> Iterator[Right]:
         name = unique("user")

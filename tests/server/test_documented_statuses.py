@@ -86,8 +86,11 @@ class Walk:
 
     # The ways to a refusal
 
-    def refusals(self, right: Right) -> None:
-        """Have the request refused in all ways in which one of its kind can be; it changes nothing."""
+    def refusals(self, right: Right, former: str) -> None:
+        """Have the request refused in all ways in which one of its kind can be; it changes nothing.
+
+        `former` is a path where a project lay once.
+        """
         self.send(right, login=self._as(right, self.revoked))
         if not right.path.endswith("/self"):  # where every token will do
             self.send(right, login=self._as(right, self.reading_users.token or ""))
@@ -96,6 +99,8 @@ class Walk:
         for pattern, nowhere in NOWHERE:
             if (path := pattern.sub(nowhere, right.path)) != right.path:
                 self.send(right, path=path)
+        if (path := re.sub(r"^/projects/\d+", f"/projects/{former}", right.path)) != right.path:
+            self.send(right, path=path)
         if not right.path.startswith("/jobs/"):  # where no link is made of it
             self.send(right, Host="a b")
         self._too_many(right)
@@ -195,7 +200,7 @@ def had(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[int]
         walk, scene = Walk(vault, patch), Scene(vault)
         of_its_own(walk, scene)
         for right in scene.rights():
-            walk.refusals(right)
+            walk.refusals(right, scene.former)
             assert walk.send(right) < 400 or right.path.endswith("/authorize"), right
             walk.variants(right)
         yield walk.had

@@ -126,7 +126,7 @@ class TestProjects:
     def test_are_those_he_may_know_of_the_newest_first(self, core: Core, house: House) -> None:
         for number, visibility in enumerate((Visibility.PUBLIC, Visibility.INTERNAL)):
             for project in house.projects[number::7]:
-                core.projects.update(project, {"visibility": visibility})
+                core.projects.update(project.id, {"visibility": visibility})
         callers = [as_caller(user) for user in (*house.users, house.owner, core.user(is_admin=True))]
         several = 0
         for caller in callers:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.vault.core import LARGE, as_caller
+from vault.addresses import slug
 from vault.errors import Conflict, Invalid, NotFound
 from vault.models import Page, Role, Visibility
-from vault.projects import check_default_branch, slug
+from vault.projects import check_default_branch
 
 if TYPE_CHECKING:
     from tests.vault.core import Core
@@ -128,7 +129,7 @@ class TestFinding:
 class TestUpdate:
     def test_what_is_not_given_stays(self, core: Core, user: User) -> None:
         project = core.projects.create(as_caller(user), "App", "app", settings={"a": 1, "b": 2})
-        changed = core.projects.update(project, {"description": "new", "settings": {"b": 3}})
+        changed = core.projects.update(project.id, {"description": "new", "settings": {"b": 3}})
 
         assert (changed.description, changed.settings) == ("new", {"a": 1, "b": 3})
         assert (changed.name, changed.visibility) == (project.name, project.visibility)

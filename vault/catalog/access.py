@@ -27,6 +27,9 @@ NAMESPACE_OF_USER = "SELECT * FROM namespaces WHERE kind = 'user' AND owner_id =
 ADD_NAMESPACE = """INSERT INTO namespaces
     (kind, name, path, full_path, path_key, parent_id, owner_id, visibility, description, created_at)
     VALUES (:kind, :name, :path, :full_path, :key, :parent, :owner, :visibility, :description, :now) RETURNING *"""
+UPDATE_GROUP = """UPDATE namespaces SET name = :name, description = :description, visibility = :visibility
+    WHERE id = :id RETURNING *"""
+MOVE_NAMESPACE = "UPDATE namespaces SET path = :path, full_path = :full_path, path_key = :key WHERE id = :id"
 DELETE_NAMESPACE = "DELETE FROM namespaces WHERE id = :id"
 CHILD_NAMESPACES = "SELECT * FROM namespaces WHERE parent_id = :id"
 # A caller sees a group that is public, internal (signed in), or one he is a member of, or all as administrator.
@@ -49,8 +52,16 @@ ADD_PROJECT = """INSERT INTO projects
      :creator, :now, :now) RETURNING *"""
 UPDATE_PROJECT = """UPDATE projects SET name = :name, description = :description, default_branch = :default_branch,
     visibility = :visibility, settings = :settings WHERE id = :id RETURNING *"""
+MOVE_PROJECT = """UPDATE projects SET namespace_id = :namespace, path = :path, full_path = :full_path, path_key = :key
+    WHERE id = :id"""
 DELETE_PROJECT = "DELETE FROM projects WHERE id = :id"
 PROJECTS_IN = "SELECT * FROM projects WHERE namespace_id = :id"
+
+# Paths where projects lay once; asked for only when nothing lies there now.
+FORMER_PROJECT = "SELECT p.* FROM redirects r JOIN projects p ON p.id = r.project_id WHERE r.path_key = :key"
+ADD_REDIRECT = "INSERT INTO redirects (path_key, project_id, created_at) VALUES (:key, :project, :now)"
+DELETE_REDIRECT = "DELETE FROM redirects WHERE path_key = :key"
+DELETE_REDIRECTS_BELOW = "DELETE FROM redirects WHERE path_key LIKE :below ESCAPE '!'"
 
 # Members --------------------------------------------------------------------------------------------------------------
 

@@ -228,4 +228,14 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE UNIQUE INDEX lfs_objects_blob ON lfs_objects(blob_id)",
         ),
     ),
+    Migration(
+        "0013_redirects",
+        (
+            # Paths where projects lay before they were renamed or moved; no path that is one now is among them.
+            """CREATE TABLE redirects (
+                path_key TEXT PRIMARY KEY, project_id {INT} NOT NULL REFERENCES projects(id) ON DELETE CASCADE,
+                created_at TEXT NOT NULL)""",
+            "CREATE INDEX redirects_project ON redirects(project_id)",
+        ),
+    ),
 )
