@@ -44,6 +44,6 @@ PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal", object
 AUDITED: web.RequestKey[Audited] = web.RequestKey("audited", object)  # type: ignore[arg-type]
 REQUEST_ID = web.RequestKey("request_id", str)
 QUOTA: web.RequestKey[dict[str, str]] = web.RequestKey("quota", dict)
-"""The headers that tell of a limit on requests; the same dictionary in every copy of the request."""
+"""The headers that tell of a limit on requests, or warn; the same dictionary in every copy of the request."""
 TAKE_PLACE: web.RequestKey[Callable[[], Awaitable[None]] | None] = web.RequestKey("take_place", object)  # type: ignore[arg-type]
 """What a body that is kept in memory has to call before it grows; None once that was done."""

@@ -84,6 +84,11 @@ async def read(
     return values
 
 
+async def names(request: web.Request, limit: int) -> list[str]:
+    """Return the names of the parameters in the body, whatever the method. Raises as `read` does."""
+    return list(await _body(request, limit, None, long_text=True))
+
+
 async def _body(request: web.Request, limit: int, sink: Sink | None, *, long_text: bool) -> Values:
     kind = request.content_type
     if kind == "multipart/form-data":

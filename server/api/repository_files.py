@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from server import forms
+from server import forms, ignored
 from server.access import Endpoint, project
 from server.api.repository_writes import ENCODINGS, create, needed, remove, update
 from server.api.shapes import BLAME_RANGE, REPOSITORY_FILE, WRITTEN
@@ -47,6 +47,8 @@ async def readable(request: web.Request) -> Project:
     role = await request.app[OFFLOAD].read(request.app[SERVICES].access.role, request[PRINCIPAL], found)
     if not may_read(found, role):
         raise Forbidden
+    if request.body_exists:
+        await ignored.warn(request)
     return found
 
 
