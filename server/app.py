@@ -63,7 +63,7 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
     app.router.__class__ = Router  # aiohttp has no setting for it
     app[SERVICES] = services
     app[SETTINGS] = settings
-    app[OFFLOAD] = Offload(settings.threads, reads_are_quick=services.reads_are_quick)
+    app[OFFLOAD] = Offload(settings.threads, services.quick_catalog)
     app[SHARED] = shared or Shared.make(settings)
     app[METRICS] = services.measures.observer = Metrics(
         services.secure_files.expiry_windows, app[SHARED].metrics, services.notices.failing

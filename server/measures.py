@@ -105,7 +105,7 @@ class Measures:
 class _Database:
     def __init__(self, database: Database, measures: Measures) -> None:
         self._database, self._measures = database, measures
-        self.query = database.query  # asked most of all: nothing in between
+        self.query, self.known = database.query, database.known  # asked most of all: nothing in between
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)

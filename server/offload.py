@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vault.catalog.database import Database
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -21,9 +23,10 @@ class Offload:
     A hop to a thread costs 40 to 100 us and an indexed SQLite read 5.
     """
 
-    def __init__(self, threads: int, *, reads_are_quick: bool) -> None:
+    def __init__(self, threads: int, quick: Database | None = None) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="vault")
-        self._reads_are_quick = reads_are_quick
+        self._quick = quick
+        self._held = False
         self.pending = 0
         """How many calls wait for a thread or are in one."""
 
@@ -51,9 +54,25 @@ class Offload:
 
     async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` that only reads a few rows of the catalog: here when reads are quick, else in a thread."""
-        if self._reads_are_quick:
-            return work(*args, **kwargs)
-        return await self.call(work, *args, **kwargs)
+        if self._quick is None:
+            return await self.call(work, *args, **kwargs)
+        if not self._held:
+            self._hold(self._quick)
+        return work(*args, **kwargs)
+
+    def _hold(self, catalog: Database) -> None:
+        """Have the catalog asked once in this turn of the loop.
+
+        The release stands in the loop's queue before whatever comes in from now on: each request is judged by the
+        catalog as it was after its last byte had come, or later.
+        """
+        catalog.hold()
+        self._held = True
+        asyncio.get_running_loop().call_soon(self._release, catalog)
+
+    def _release(self, catalog: Database) -> None:
+        self._held = False
+        catalog.release()
 
     def close(self) -> None:
         """Wait for running work and take no more."""

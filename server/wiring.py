@@ -87,9 +87,9 @@ class Services:
     audit: AuditLog
 
     @property
-    def reads_are_quick(self) -> bool:
-        """Short reads of the catalog may run on the event loop."""
-        return self.database.reads_are_quick
+    def quick_catalog(self) -> Database | None:
+        """The catalog, when its short reads may run on the event loop."""
+        return self.database if self.database.reads_are_quick else None
 
     def checks(self) -> dict[str, Callable[[], str]]:
         """Return what has to be well for requests to be served: each says, or raises, what is not."""

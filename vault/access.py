@@ -29,6 +29,13 @@ def parse_id(text: str) -> int | None:
     return number if 0 < number <= LARGEST_ID else None
 
 
+def _who(principal: Principal | None) -> tuple[int, int] | None:
+    """Return what is asked of a caller before he is let to a project: the user that he is, and his job."""
+    if principal is None:
+        return None
+    return principal.user.id, principal.job.id if principal.job is not None else 0
+
+
 class Access:
     """Decides over projects and groups for a principal, or for nobody (None)."""
 
@@ -86,14 +93,18 @@ class Access:
         Raises `NotFound("Project")` when it is missing or hidden, `ProjectMoved` when the path is a former one,
         `Forbidden` when the caller's role is below `needed`.
         """
-        project, moved = self._named(ref)
-        role = self.role(principal, project)
-        if not self.visible(principal, project, role):
-            self._refuse_hidden(principal, project)
-        if moved:
-            raise ProjectMoved(project)
-        if role < needed:
-            raise Forbidden
+        recent, key = self._db.known(), ("project for", ref, needed, _who(principal), clock.today())
+        project: Project | None = recent.get(key)
+        if project is None:
+            project, moved = self._named(ref)
+            role = self.role(principal, project)
+            if not self.visible(principal, project, role):
+                self._refuse_hidden(principal, project)
+            if moved:
+                raise ProjectMoved(project)
+            if role < needed:
+                raise Forbidden
+            recent.keep(key, project)
         return project
 
     def visible(self, principal: Principal | None, project: Project, role: Role) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vault.blobs import BlobStore
-    from vault.crypto.opening import Fetch, Opening
+    from vault.crypto.opening import Fetch, Opening, SmallStream
     from vault.models import Blob
 
 
@@ -38,6 +38,21 @@ class BlobOpening:
     def close(self) -> None:
         """Let go of what is stored."""
         self._opening.close()
+
+
+class SmallBlob:
+    """Opens one object that is all at hand and small, as often as it is asked."""
+
+    def __init__(self, blob: Blob, stream: SmallStream) -> None:
+        self._blob, self._stream = blob, stream
+
+    def read(self) -> bytes:
+        """Return the whole plaintext, every byte of it verified. Raises `Damaged`."""
+        try:
+            return self._stream.open()
+        except Damaged:
+            with naming(self._blob):
+                raise
 
 
 class BlobReader(OpeningReader):

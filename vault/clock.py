@@ -6,10 +6,13 @@ import time
 from datetime import UTC, datetime, timedelta
 
 SET_BACK_SECONDS = 300.0
+DAY = 86400
 # The second that was written last, and its text; and the latest moment that `latest` has seen. One value each, so that
 # threads cannot mix them.
 _written: tuple[int, str] = (-1, "")
 _seen = 0.0
+# The day that was asked for last: when it began, and its date.
+_today: tuple[float, str] = (0.0, "1970-01-01")
 
 
 def now() -> str:
@@ -32,11 +35,15 @@ def latest() -> str:
 
     What this process has seen expired stays so. A clock set back by more was wrong before, and is believed now.
     """
+    return _text(_latest())
+
+
+def _latest() -> float:
     global _seen  # noqa: PLW0603
     present = time.time()
     if not present < _seen <= present + SET_BACK_SECONDS:
         _seen = present
-    return _text(_seen)
+    return _seen
 
 
 def stamp(moment: datetime) -> str:
@@ -51,4 +58,10 @@ def in_days(days: float) -> str:
 
 def today() -> str:
     """Return the date in UTC, `2026-02-22`: tokens expire by date."""
-    return latest()[:10]
+    global _today  # noqa: PLW0603 - each request asks several times
+    day, text = _today
+    present = _latest()
+    if not day <= present < day + DAY:
+        text = _text(present)[:10]
+        _today = (present // DAY * DAY, text)
+    return text

@@ -27,7 +27,7 @@ from vault.storage import Owner
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vault.blob_reading import BlobOpening
+    from vault.blob_reading import BlobOpening, SmallBlob
     from vault.catalog.database import Database, Transaction
     from vault.models import Blob, Finding, Inspect, Limits, Sift
     from vault.storage import SealedBlob, SealedStorage
@@ -224,19 +224,20 @@ class SecureFiles:
         if not self._storage.opens_quickly:
             return self.get(project_id, file_id), None
         file, blob = self._in_row(project_id, file_id)
-        return file, None if blob is None else self._storage.read(blob)
+        return file, None if blob is None else blob.read()
 
-    def _in_row(self, project_id: int, file_id: int) -> tuple[SecureFile, Blob | None]:
-        """Return a file, and its envelope when its sealed content lies there."""
+    def _in_row(self, project_id: int, file_id: int) -> tuple[SecureFile, SmallBlob | None]:
+        """Return a file, and what opens its content when that lies there."""
         recent, key = self._db.known(), ("secure file", project_id, file_id)
-        found: tuple[SecureFile, Blob | None] | None = recent.get(key)
+        found: tuple[SecureFile, SmallBlob | None] | None = recent.get(key)
         if found is None:
             file = self.get(project_id, file_id)
             with suppress(BlobMissing):
                 blob = self._envelope(file)
                 if blob.sealed is not None:
-                    recent.keep(key, (file, blob), len(blob.sealed) + len(file.document))
-                    return file, blob
+                    found = file, self._storage.small(blob)
+                    recent.keep(key, found, len(blob.sealed) + len(file.document))
+                    return found
             found = file, None
         return found
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from vault import clock
-from vault.blob_reading import BlobOpening, BlobReader, naming
+from vault.blob_reading import BlobOpening, BlobReader, SmallBlob, naming
 from vault.blobs.fetched import Fetched
 from vault.catalog import blobs as sql
 from vault.catalog import care
@@ -24,7 +24,7 @@ from vault.crypto.envelope import STREAM, BlobIdentity, commitment, require_comm
 from vault.crypto.keyring import new_data_key
 from vault.crypto.keysource import WrappedKey
 from vault.crypto.layout import sealed_size
-from vault.crypto.opening import Opening, open_bytes
+from vault.crypto.opening import Opening, SmallStream
 from vault.crypto.streaming import OpeningReader, SealingWriter, seal_bytes
 from vault.errors import Conflict, NotFound, Tampered, Truncated, Unavailable
 from vault.key_uses import KeyUses
@@ -188,9 +188,13 @@ class SealedStorage:
         """Return the whole plaintext, every byte of it verified. Raises `Damaged`, `UnknownKey`."""
         if blob.sealed is None and sealed_size(blob.size) > self._blobs.read_size:
             return self.open(blob).read_all()
+        return self.small(blob).read()
+
+    def small(self, blob: Blob) -> SmallBlob:
+        """Return what opens a small object, all of which is fetched now. Raises `Damaged`, `UnknownKey`."""
         with naming(blob):
             aad, _, key = self._unwrap(blob)
-            return open_bytes(key, aad, self._sealed(blob))
+            return SmallBlob(blob, SmallStream(key, aad, self._sealed(blob)))
 
     def fetch(self, blob: Blob) -> BlobOpening:
         """Return the whole of an object at hand, with what opens it. Raises `Damaged`, `UnknownKey`."""

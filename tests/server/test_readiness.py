@@ -102,7 +102,7 @@ class TestChecks:
         def broken() -> str:
             raise KeyError("secret")
 
-        offload = Offload(2, reads_are_quick=False)
+        offload = Offload(2)
         found = await Readiness(offload, {"a": away, "b": broken, "c": lambda: ""}).problems()
         offload.close()
 
@@ -117,7 +117,7 @@ class TestChecks:
             end.wait(20)
             return ""
 
-        offload = Offload(2, reads_are_quick=False)
+        offload = Offload(2)
         checks = Readiness(offload, {"store": hanging})
         found = [await checks.problems() for _ in range(3)]
         end.set()

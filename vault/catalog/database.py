@@ -100,6 +100,15 @@ class Database(Protocol):
         An engine that cannot tell that for less than a read gives out an empty one each time. Raises `Unavailable`.
         """
 
+    def hold(self) -> None:
+        """Have `known`, called by this thread, go by what is so now until `release`: it costs a question each time.
+
+        For one thread, and for so short that nobody can tell. Raises `Unavailable`.
+        """
+
+    def release(self) -> None:
+        """Have `known` ask again."""
+
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Read many rows as they are at one moment, while others write."""
 

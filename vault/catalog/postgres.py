@@ -96,6 +96,12 @@ class PostgresDatabase:
         self._refuse()
         return Known()
 
+    def hold(self) -> None:
+        """Do nothing: there is no question to spare."""
+
+    def release(self) -> None:
+        """Do nothing."""
+
     @contextmanager
     def snapshot(self) -> Iterator[PostgresSnapshot]:
         """Read in one transaction at REPEATABLE READ, on a connection of the pool's."""

@@ -113,6 +113,14 @@ class SqliteDatabase:
         """Ask a connection of its own whether another one has committed."""
         return self._recent.known()
 
+    def hold(self) -> None:
+        """Ask once for all that this thread does until `release`."""
+        self._recent.hold()
+
+    def release(self) -> None:
+        """Have `known` ask again."""
+        self._recent.release()
+
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Wait for the work's turn and its commit."""
         future = self._writer.submit(work)

@@ -28,14 +28,27 @@ class Recent:
         self._closed = False
         self._version: int | None = None
         self._known = Known()
+        self._holder: int | None = None
 
     def known(self) -> Known:
         """Return what is known of the catalog as it is now. Raises `Unavailable`."""
+        if self._holder == threading.get_ident():
+            return self._known
         with self._lock:
             version = self._asked()
             if version != self._version:
                 self._version, self._known = version, Known()
             return self._known
+
+    def hold(self) -> None:
+        """Let the present be what it is now for this thread, until `release`; for one thread. Raises `Unavailable`."""
+        self._holder = None
+        self.known()
+        self._holder = threading.get_ident()
+
+    def release(self) -> None:
+        """Ask again from now on."""
+        self._holder = None
 
     def _asked(self) -> int:
         if self._closed:
@@ -50,6 +63,6 @@ class Recent:
     def close(self) -> None:
         """Close the connection and forget everything."""
         with self._lock:
-            self._closed, self._known = True, Known()
+            self._closed, self._known, self._holder = True, Known(), None
             if self._connection is not None:
                 self._connection.close()

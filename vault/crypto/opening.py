@@ -78,13 +78,25 @@ class Opening:
             begin, start = end, stop
 
 
+class SmallStream:
+    """Opens a stream that lies in memory whole as often as it is asked; its key is derived once. Raises as `Opening`."""
+
+    def __init__(self, key: bytes, aad: bytes, sealed: Bytes) -> None:
+        _LAYOUT.plain_size(len(sealed))
+        self._sealed = memoryview(sealed)
+        self._segments = Segments(key, aad, bytes(sealed[:HEADER_SIZE]), _LAYOUT)
+        self._last = _LAYOUT.segments(len(sealed)) - 1
+
+    def open(self) -> bytes:
+        """Return what was sealed, every byte of it verified."""
+        first = self._segments.opened(0, self._sealed[HEADER_SIZE:SEGMENT_SIZE], last=self._last == 0)
+        return first if self._last == 0 else b"".join((first, *map(self._segment, range(1, self._last + 1))))
+
+    def _segment(self, index: int) -> bytes:
+        sealed = self._sealed[index * SEGMENT_SIZE : (index + 1) * SEGMENT_SIZE]
+        return self._segments.opened(index, sealed, last=index == self._last)
+
+
 def open_bytes(key: bytes, aad: bytes, sealed: Bytes) -> bytes:
     """Return what a small stream that lies in memory whole was sealed from. Raises `Truncated`, `Tampered`."""
-    plain, source = bytearray(_LAYOUT.plain_size(len(sealed))), memoryview(sealed)
-    segments = Segments(key, aad, bytes(source[:HEADER_SIZE]), _LAYOUT)
-    last = _LAYOUT.segments(len(source)) - 1
-    for index in range(last + 1):
-        segment = source[index * SEGMENT_SIZE or HEADER_SIZE : (index + 1) * SEGMENT_SIZE]
-        target = memoryview(plain)[_LAYOUT.start(index) : _LAYOUT.start(index + 1)]
-        segments.open_into(index, segment, target, last=index == last)
-    return bytes(plain)
+    return SmallStream(key, aad, sealed).open()

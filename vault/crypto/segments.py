@@ -49,11 +49,21 @@ class Segments:
         except InvalidTag:
             # The cipher wrote before it could know: what an attacker chose must not be left there.
             target[:] = bytes(len(target))
-            begin = index * self._layout.segment_size or HEADER_SIZE
-            raise Tampered(
-                f"bytes {begin} to {begin + len(sealed)} of the sealed stream do not open: "
-                "damaged, or sealed with another key or for another owner"
-            ) from None
+            raise self._tampered(index, sealed) from None
+
+    def opened(self, index: int, sealed: Bytes, *, last: bool) -> bytes:
+        """Return the plaintext of segment `index`. Raises `Tampered`."""
+        try:
+            return self._cipher.decrypt(self._nonce(index, last=last), sealed, None)
+        except InvalidTag:
+            raise self._tampered(index, sealed) from None
+
+    def _tampered(self, index: int, sealed: Bytes) -> Tampered:
+        begin = index * self._layout.segment_size or HEADER_SIZE
+        return Tampered(
+            f"bytes {begin} to {begin + len(sealed)} of the sealed stream do not open: "
+            "damaged, or sealed with another key or for another owner"
+        )
 
     def _nonce(self, index: int, *, last: bool) -> bytes:
         return self._prefix + index.to_bytes(4, "big") + (b"\x01" if last else b"\x00")
