@@ -107,7 +107,7 @@ def _show(options: argparse.Namespace, services: Services) -> int:
     chosen = sorted(_chosen(options, services), key=lambda line: (line.entry.time, line.seq))
     lines = deque(chosen, maxlen=max(options.last, 0))
     if options.format == "json":
-        print(as_json([{"seq": line.seq, **asdict(line.entry)} for line in lines]))
+        print(as_json([{"seq": line.seq, **line.entry._asdict()} for line in lines]))
     else:
         rows = [[str(cell if cell is not None else "") for cell in _cells(line)] for line in lines]
         print(table(("TIME", "ACTOR", "TOKEN", "IP", "ACTION", "TARGET", "STATUS"), rows))

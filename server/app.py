@@ -60,7 +60,7 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
         middlewares=[middlewares.request_id, middlewares.access_log, auditing.audit, middlewares.errors],
         client_max_size=0,
     )
-    app.router.__class__ = Router  # aiohttp has no setting for it
+    Router.instead_of(app.router)
     app[SERVICES] = services
     app[SETTINGS] = settings
     app[OFFLOAD] = Offload(settings.threads, services.quick_catalog)

@@ -56,7 +56,9 @@ class Route:
         self.action = endpoint.action
         self.always = endpoint.secret or endpoint.method not in ("GET", "HEAD")
         self.leave = MAKES_ROOM if endpoint.method == "DELETE" else ORDINARY
-        self.pieces = PLACE.split(endpoint.path.removeprefix(API))
+        self.begin, *rest = PLACE.split(endpoint.path.removeprefix(API))
+        self.places = tuple(zip(rest[::2], rest[1::2], strict=True))
+        """The names of the path's parts, each with what stands behind it."""
 
 
 class Audited:
@@ -74,11 +76,11 @@ class Audited:
 
     def target(self, request: web.Request) -> str:
         """Return the path below the API, projects and groups by number, nothing secret in it."""
-        pieces, values, names = self.route.pieces, request.match_info, self.names
-        parts = [self.within, pieces[0]]
-        for name, literal in zip(pieces[1::2], pieces[2::2], strict=True):
-            parts += (names.get(name) or _quoted(name, values[name]), literal)
-        return redact("".join(parts)[:LONGEST_TARGET]) + self.detail
+        values, names = request.match_info, self.names
+        path = self.within + self.route.begin
+        for name, literal in self.route.places:
+            path += (names.get(name) or _quoted(name, values[name])) + literal
+        return redact(path[:LONGEST_TARGET]) + self.detail
 
 
 class Logins:
@@ -128,7 +130,8 @@ def name(request: web.Request, *, within: str = "", detail: str = "", **names: o
     `within`, a `detail` behind it.
     """
     noted = request[AUDITED]
-    noted.names.update((key, str(value)) for key, value in names.items())
+    for key, value in names.items():
+        noted.names[key] = str(value)
     noted.within, noted.detail = within or noted.within, detail or noted.detail
 
 

@@ -14,7 +14,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from server.app_keys import AUDITED, METRICS, QUOTA, REQUEST_ID, SETTINGS, TRUSTED
 from server.errors import Throttled, answer_to, json_answer, retry_later
 from server.ids import request_id_of
-from server.logs import without_secrets
+from server.logs import ACCESS, RequestRecord, without_secrets
 from server.proxies import origin
 from server.tls import STRICT_TRANSPORT_SECURITY
 from vault.errors import Unavailable
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger("secure_files.server")
-access = logging.getLogger("secure_files.access")
-
-FACTS = ("remote", "method", "path", "status", "request_id", "duration_ms")
+access = logging.getLogger(ACCESS)
 
 HEADERS = {
     "Server": "secure-files",
@@ -89,7 +87,7 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
     if access.isEnabledFor(logging.INFO):
         path = without_secrets(request.raw_path)
         facts = (request.remote, request.method, path, response.status, request[REQUEST_ID], elapsed * 1000)
-        access.info("%s %s %s %s %s %.1fms", *facts, extra={"facts": dict(zip(FACTS, facts, strict=True))})
+        access.handle(RequestRecord(*facts))
     return response
 
 

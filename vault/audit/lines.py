@@ -7,7 +7,7 @@ import hmac
 import json
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,7 @@ HASH_TAIL = len(HASH_FIELD) + 64 + len(b'"}')
 FIELDS = ("seq", "time", "actor", "token_id", "ip", "action", "target", "status", "request_id", "prev", "hash")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What a line tells. `actor` and `token_id` are None for nobody; a job's token is `job:` and the job's number."""
 
     time: str

@@ -79,7 +79,7 @@ class Opening:
 
 
 class SmallStream:
-    """Opens a stream that lies in memory whole as often as it is asked; its key is derived once. Raises as `Opening`."""
+    """Opens a stream that lies in memory whole as often as asked; its key is derived once. Raises as `Opening`."""
 
     def __init__(self, key: bytes, aad: bytes, sealed: Bytes) -> None:
         _LAYOUT.plain_size(len(sealed))
