@@ -142,12 +142,12 @@ def count_wrong_token(request: web.Request) -> None:
 
 def count_request(request: web.Request, who: Principal) -> None:
     """Note a request against the limit of a token. Raises `Throttled` when it is one too many."""
-    _check_quota(request, request.app[SHARED].rates.of_token(repr(sender(who))))
+    _check_quota(request, request.app[SHARED].rates.of_token(sender(who)))
 
 
 def count_job_request(request: web.Request, job: Job) -> None:
     """Note a request with a job's own token. Raises `Throttled` when it is one too many."""
-    _check_quota(request, request.app[SHARED].rates.of_token(repr(_of_job(job))))
+    _check_quota(request, request.app[SHARED].rates.of_token(_of_job(job)))
 
 
 def count_anonymous(request: web.Request) -> None:

@@ -75,8 +75,7 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
     app[TRUSTED] = settings.trusted_proxies()
     app[READINESS] = Readiness(app[OFFLOAD], services.checks())
     app[DRAINING] = asyncio.Event()
-    app.on_response_prepare.append(middlewares.add_headers)
-    app.on_response_prepare.append(auditing.before_answer)
+    app.on_response_prepare.append(middlewares.begin_answer)
     app.cleanup_ctx.append(_offload)
     app.cleanup_ctx.append(_housekeeping)
     if settings.recipients:

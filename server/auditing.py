@@ -157,8 +157,8 @@ async def audit(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-async def before_answer(request: web.Request, response: web.StreamResponse) -> None:
-    """Write the line of an answer that begins to be streamed. Raises `Unavailable`: then it does not."""
+def before_answer(request: web.Request, response: web.StreamResponse) -> None:
+    """Write the line of an answer that begins to be streamed. Raises `Unavailable`: then it may not."""
     _write(request, response.status)
 
 

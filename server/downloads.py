@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ class Span(NamedTuple):
     end: int
 
 
+@lru_cache(1024)
 def disposition(name: str, kind: str = "attachment") -> str:
     """Return a Content-Disposition (RFC 6266) for the last part of a name, with `filename*` when it is not plain."""
     base = name.rpartition("/")[2] or "file"
@@ -62,7 +64,7 @@ def plan(
     """Return how to answer a request for a file: 200, 206 for one range, 304, or 416 for a range outside."""
     headers = {**HEADERS, "Content-Disposition": disposition(name, kind), "ETag": f'"{etag}"'}
     headers["Accept-Ranges"] = "bytes" if ranges else "none"
-    if matches(request.headers.get("If-None-Match", ""), etag):
+    if (had := request.headers.get("If-None-Match")) and matches(had, etag):
         return Plan(304, headers, Span(0, 0))
     span = asked_span(request.headers, size, etag) if ranges and request.method == "GET" else None
     if span is not None and span.start >= span.end:

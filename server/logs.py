@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import sys
 import time
+from contextlib import nullcontext
+from typing import TextIO
 from urllib.parse import quote, unquote, unquote_plus
 
 from vault import clock
@@ -116,9 +119,40 @@ def _escaped(found: re.Match[str]) -> str:
     return ascii(found[0])[1:-1]
 
 
+class TurnHandler(logging.StreamHandler[TextIO]):
+    """Writes what an event loop logs in one turn at the turn's end, all at once; what others log, at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+        self._turn: asyncio.AbstractEventLoop | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, soon."""
+        try:
+            self._lines.append(self.format(record))
+            loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop raises where there is none
+            if loop is None:
+                self.flush()
+            elif loop is not self._turn:
+                self._turn = loop
+                loop.call_soon(self.flush)
+        except Exception:  # noqa: BLE001 - as every handler: a log that cannot be written ends nothing
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self.lock or nullcontext():
+            self._turn = None
+            if self._lines:
+                lines, self._lines = self._lines, []
+                self.stream.write("\n".join(lines) + self.terminator)
+                super().flush()
+
+
 def configure(form: str) -> None:
     """Send the log of this process to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = TurnHandler(sys.stderr)
     handler.setFormatter(Formatter(form))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # aiohttp logs the traceback of every client that goes away, and the lines that its parser refuses.

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess, values
 from prometheus_client.core import GaugeMetricFamily
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aiohttp import web
+    from aiohttp.web_urldispatcher import AbstractResource
     from prometheus_client.core import Metric
 
     from vault.errors import VaultError
@@ -90,7 +91,7 @@ class Metrics:
         self._catalog = _OfTheVault(expiring, failing)
         if folder is None:
             registry.register(self._catalog)
-        self._of: dict[tuple[str, str, int | str], tuple[Counter, Histogram, Counter, Counter]] = {}
+        self._of: dict[tuple[AbstractResource | None, str, int | str], _Numbers] = {}
         self._outcomes: set[str] = set()
 
     def page(self, accept: str) -> tuple[bytes, str]:
@@ -105,9 +106,7 @@ class Metrics:
 
     def answered(self, request: web.Request, response: web.StreamResponse | None, seconds: float) -> None:
         """Count a request; without a response its client had gone."""
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else UNMATCHED
-        key = route, request.method, response.status if response is not None else GONE
+        key = request.match_info.route.resource, request.method, response.status if response is not None else GONE
         requests, durations, received, sent = self._of.get(key) or self._make(key)
         requests.inc()
         durations.observe(seconds)
@@ -116,10 +115,11 @@ class Metrics:
         if response is not None and (size := response.content_length or response.body_length):
             sent.inc(size)
 
-    def _make(self, key: tuple[str, str, int | str]) -> tuple[Counter, Histogram, Counter, Counter]:
-        route, method, status = key
+    def _make(self, key: tuple[AbstractResource | None, str, int | str]) -> _Numbers:
+        resource, method, status = key
+        route = resource.canonical if resource is not None else UNMATCHED
         known = method if method in METHODS else OTHER
-        found = (
+        found = _Numbers(
             self._requests.labels(route, known, str(status)),
             self._durations.labels(route, known),
             self._received.labels(route),
@@ -153,6 +153,15 @@ class Metrics:
         self._uploads.set(uploads)
         for name, length in queues.items():
             self._queues.labels(name).set(length)
+
+
+class _Numbers(NamedTuple):
+    """What is counted of the requests of one route and method that were answered alike."""
+
+    requests: Counter
+    durations: Histogram
+    received: Counter
+    sent: Counter
 
 
 class _OfTheVault:

@@ -11,6 +11,7 @@ from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
+from server import auditing
 from server.app_keys import AUDITED, METRICS, QUOTA, REQUEST_ID, SETTINGS, TRUSTED
 from server.errors import Throttled, answer_to, json_answer, retry_later
 from server.ids import request_id_of
@@ -40,15 +41,24 @@ CHECKED_AGAIN = "max-age=0, private, must-revalidate"
 NOT_KEPT = "private, no-store"
 
 
-async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the headers that every answer has on one that is about to start."""
+async def begin_answer(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the headers that every answer has on one that is about to start, and write its line in the audit log.
+
+    Raises `Unavailable` when that has to be written and cannot be: then it does not start.
+    """
+    _add_headers(request, response)
+    auditing.before_answer(request, response)
+
+
+def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
     headers.update(HEADERS)
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = CHECKED_AGAIN if _is_harmless(request) else NOT_KEPT
-    if REQUEST_ID in request:
-        headers["X-Request-Id"] = request[REQUEST_ID]
-        headers.update(request[QUOTA])
+    if (called := request.get(REQUEST_ID)) is not None:
+        headers["X-Request-Id"] = called
+        if quota := request[QUOTA]:
+            headers.update(quota)
     if request.app[SETTINGS].tls_certificate:
         headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
 

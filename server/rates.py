@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from server.counts import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
 WINDOW_SECONDS = 60.0
 
@@ -52,20 +52,20 @@ class Rates:
         self._per_token, self._anonymous = per_token, anonymous
         self._counts = Windows(WINDOW_SECONDS, clock=clock) if per_token or anonymous else None
 
-    def of_token(self, key: str) -> Quota | None:
+    def of_token(self, key: Hashable) -> Quota | None:
         """Count a request of the token with that key; None when there is no limit."""
-        return self._counted("throttle_authenticated_api", self._per_token, f"token {key}")
+        return self._counted("throttle_authenticated_api", self._per_token, "token", key)
 
     def of_address(self, network: str) -> Quota | None:
         """Count a request without a good token from there; None when there is no limit."""
-        return self._counted("throttle_unauthenticated_api", self._anonymous, f"address {network}")
+        return self._counted("throttle_unauthenticated_api", self._anonymous, "address", network)
 
     def close(self) -> None:
         """Let go of the memory."""
         if self._counts is not None:
             self._counts.close()
 
-    def _counted(self, name: str, limit: int, key: str) -> Quota | None:
+    def _counted(self, name: str, limit: int, kind: str, key: Hashable) -> Quota | None:
         if not limit or self._counts is None:
             return None
-        return Quota(name, limit, *self._counts.add(key))
+        return Quota(name, limit, *self._counts.add(f"{kind} {key!r}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from server.app_keys import SETTINGS
@@ -22,6 +23,13 @@ def base_url(request: web.Request) -> str:
     """
     if configured := request.app[SETTINGS].external_url:
         return configured.rstrip("/")
-    if not HOST.fullmatch(request.host):
+    host = request.host
+    if not is_host(host):
         raise BadRequest("the Host header is invalid")
-    return f"{request.scheme}://{request.host}"
+    return f"{request.scheme}://{host}"
+
+
+@lru_cache(64)
+def is_host(text: str) -> bool:
+    """Say whether this is the name or the address of a host, with or without a port."""
+    return HOST.fullmatch(text) is not None

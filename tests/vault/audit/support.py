@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vault.audit.catalog import AuditCatalog
@@ -70,4 +69,4 @@ class Logged:
 
 def entry(number: int) -> Entry:
     """Return one of many entries that differ."""
-    return replace(ENTRY, target=f"/projects/3/secure_files/{number}/download", request_id=f"r{number}")
+    return ENTRY._replace(target=f"/projects/3/secure_files/{number}/download", request_id=f"r{number}")

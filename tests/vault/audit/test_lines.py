@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -26,7 +25,7 @@ class TestLine:
     @pytest.mark.parametrize("token", [None, 7, "job:12"])
     @pytest.mark.parametrize("actor", [None, "root", 'a"b\\\n\u202e\ud800\0é'])
     def test_is_read_back_as_it_was_written(self, actor: str | None, token: int | str | None) -> None:
-        given = replace(ENTRY, actor=actor, token_id=token, target=actor or "")
+        given = ENTRY._replace(actor=actor, token_id=token, target=actor or "")
 
         line = SEALER.read(SEALER.line(1, given, "0" * 64)[0])
 
@@ -34,7 +33,7 @@ class TestLine:
         assert line.entry == given
 
     def test_is_one_line_of_ascii_whatever_is_in_it(self) -> None:
-        raw, _ = SEALER.line(1, replace(ENTRY, target="a\nb\r\u2028é"), "0" * 64)
+        raw, _ = SEALER.line(1, ENTRY._replace(target="a\nb\r\u2028é"), "0" * 64)
 
         assert raw.isascii()
         assert raw.splitlines() == [raw[:-1]]

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,7 +36,7 @@ class TestRecord:
     def test_begins_a_file_each_day_and_when_one_is_full(self, logged: Logged) -> None:
         log = logged.process(file_bytes=1000)
         for day in (1, 1, 1, 1, 2, 2, 3):
-            log.record(replace(ENTRY, time=f"2026-02-0{day}T00:00:00.000Z"))
+            log.record(ENTRY._replace(time=f"2026-02-0{day}T00:00:00.000Z"))
         log.close()
 
         assert [path.stem[-2:] for path in logged.files()] == ["01", "04", "05", "07"]
@@ -217,7 +216,7 @@ class TestCatalog:
         user = logged.core.user()
         log = logged.process()
         for number in range(3):
-            log.record(replace(entry(number), actor=user.username))
+            log.record(entry(number)._replace(actor=user.username))
         log.sync()
 
         listing = logged.catalog.page(*_all())
@@ -269,8 +268,8 @@ class TestRetention:
     def test_removes_whole_files_that_are_old_and_the_rest_still_verifies(self, logged: Logged) -> None:
         log = logged.process(days=30)
         for day in (1, 2, 3):
-            log.record(replace(ENTRY, time=f"2020-01-0{day}T00:00:00.000Z"))
-        log.record(replace(ENTRY, time="2999-01-01T00:00:00.000Z"))
+            log.record(ENTRY._replace(time=f"2020-01-0{day}T00:00:00.000Z"))
+        log.record(ENTRY._replace(time="2999-01-01T00:00:00.000Z"))
         log.sync()
         log._sweep()
 
@@ -282,9 +281,9 @@ class TestRetention:
     def test_is_no_way_to_remove_more(self, logged: Logged) -> None:
         log = logged.process(days=30)
         for day in (1, 2, 3):
-            log.record(replace(ENTRY, time=f"2020-01-0{day}T00:00:00.000Z"))
+            log.record(ENTRY._replace(time=f"2020-01-0{day}T00:00:00.000Z"))
         for day in (1, 2):
-            log.record(replace(ENTRY, time=f"2999-01-0{day}T00:00:00.000Z"))
+            log.record(ENTRY._replace(time=f"2999-01-0{day}T00:00:00.000Z"))
         log._sweep()
         logged.files()[0].unlink()
 
@@ -295,7 +294,7 @@ class TestRetention:
     def test_goes_by_the_lines_and_not_by_the_files_dates(self, logged: Logged) -> None:
         log = logged.process(days=30, file_bytes=500)
         for number in range(4):
-            log.record(replace(entry(number), time="2999-01-01T00:00:00.000Z"))
+            log.record(entry(number)._replace(time="2999-01-01T00:00:00.000Z"))
         files = logged.files()
         for path in files:
             os.utime(path, (0, 0))
@@ -305,9 +304,9 @@ class TestRetention:
 
     def test_forgets_a_chain_that_nobody_writes(self, logged: Logged) -> None:
         old = logged.process()
-        old.record(replace(ENTRY, time="2020-01-01T00:00:00.000Z"))
+        old.record(ENTRY._replace(time="2020-01-01T00:00:00.000Z"))
         log = logged.process(days=30)
-        log.record(replace(ENTRY, time="2999-01-01T00:00:00.000Z"))
+        log.record(ENTRY._replace(time="2999-01-01T00:00:00.000Z"))
         old.close()
         log._sweep()
 
