@@ -55,13 +55,18 @@ def reset_peak(*pids: int) -> None:
             continue
 
 
-def peak_mb(*pids: int) -> float:
-    """Return the peak memory of processes and their descendants in MiB."""
-    total = 0
+def peaks_mb(*pids: int) -> list[float]:
+    """Return the peak memory of each of processes and their descendants in MiB."""
+    peaks = []
     for each in tree(*pids):
         try:
             lines = Path(f"/proc/{each}/status").read_text().splitlines()
         except OSError:
             continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    return total / 1024
+        peaks += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
+    return peaks
+
+
+def peak_mb(*pids: int) -> float:
+    """Return the peak memory of processes and their descendants in MiB, each at its own moment."""
+    return sum(peaks_mb(*pids))

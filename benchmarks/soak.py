@@ -65,11 +65,12 @@ def look(pid: int, begun: float, requests: int) -> Sample:
     return Sample(time.monotonic() - begun, processes, memory, anonymous, descriptors, requests)
 
 
-def started(data: Path, workers: int) -> tuple[subprocess.Popen[bytes], int]:
+def started(data: Path, workers: int, **settings: object) -> tuple[subprocess.Popen[bytes], int]:
     """Start a server over a new data folder; return its process and port."""
     log = data.with_suffix(".log")
     command = [sys.executable, "-m", "cli.main", "serve", "--data", str(data), "--port", "0", "--workers", str(workers)]
     environment = {"PATH": os.environ["PATH"], "SECURE_FILES_ROOT_TOKEN": TOKEN}
+    environment |= {f"SECURE_FILES_{name.upper()}": str(value) for name, value in settings.items()}
     with log.open("wb") as stream:
         process = subprocess.Popen(command, env=environment, stderr=stream)
     for _ in range(300):

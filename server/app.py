@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from server import auditing, middlewares
+from server import auditing, memory, middlewares
 from server.access import guarded
 from server.api import FAMILIES, metrics
 from server.app_keys import (
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("secure_files.server")
 
 HOUSEKEEPING_SECONDS = 2.0
+GIVE_BACK_SECONDS = 60.0
 
 
 def make_app(services: Services, settings: Settings, shared: Shared | None = None) -> web.Application:
@@ -105,6 +107,7 @@ async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
 
 async def _keep_house(app: web.Application) -> None:
     """Do the vault's chores while serving; one that fails is tried again at the next turn."""
+    gave_back = time.monotonic()
     while True:
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
         metrics.note_queues(app)
@@ -115,3 +118,6 @@ async def _keep_house(app: web.Application) -> None:
                 log.warning("a chore is tried again in %s s: %s", HOUSEKEEPING_SECONDS, error)
             except Exception:
                 log.exception("a chore failed; it is tried again in %s s", HOUSEKEEPING_SECONDS)
+        if time.monotonic() - gave_back > GIVE_BACK_SECONDS:
+            await app[OFFLOAD].call(memory.give_back)
+            gave_back = time.monotonic()

@@ -1,9 +1,16 @@
-"""How the process deals with memory that it has let go of."""
+"""How the process deals with memory that it has let go of.
+
+Where there is another libc than glibc nothing is changed.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # <malloc.h> of glibc; https://man7.org/linux/man-pages/man3/mallopt.3.html
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
@@ -15,12 +22,25 @@ def keep_freed() -> None:
     """Have buffers of files taken from memory that was used before, of which up to 64 MiB stay with the process.
 
     By its defaults glibc gives a buffer of some MiB back to the system at once, and what the system gives for the next
-    one costs as much as opening a file into it. Where there is another libc nothing is changed.
+    one costs as much as opening a file into it.
     """
+    mallopt = _of_libc("mallopt")
+    mallopt(M_ARENA_MAX, 1)  # a thread's own arena is cut back after each large buffer
+    mallopt(M_MMAP_THRESHOLD, LARGEST_IN_HEAP)
+    mallopt(M_TRIM_THRESHOLD, KEPT)
+
+
+def give_back() -> None:
+    """Give the system what lies unused between what is used, which glibc does not do by itself.
+
+    Without it a process has for good what it once had at most. Takes some milliseconds, in which no other thread gets
+    memory: for once in a while.
+    """
+    _of_libc("malloc_trim")(0)
+
+
+def _of_libc(name: str) -> Callable[..., object]:
+    """Return a function of glibc's; where there is none, one that does nothing."""
     if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_ARENA_MAX, 1)  # a thread's own arena is cut back after each large buffer
-        mallopt(M_MMAP_THRESHOLD, LARGEST_IN_HEAP)
-        mallopt(M_TRIM_THRESHOLD, KEPT)
+        return lambda *_: None
+    return getattr(ctypes.CDLL(None), name, lambda *_: None)

@@ -1,0 +1,56 @@
+"""What becomes of memory that the process has let go of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from server import app, memory
+from tests.harness import RunningVault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# In a process of its own, whose heap is as a server's: buffers that are let go of lie between some that are not.
+SCRIPT = """
+from server import memory
+
+def resident():
+    return int(open("/proc/self/status").read().split("VmRSS:")[1].split()[0]) // 1024
+
+memory.keep_freed()
+at_first = resident()
+buffers = [bytearray(b"x") * 100_000 for _ in range(1_000)]
+kept = buffers[::100]
+del buffers
+before = resident() - at_first
+memory.give_back()
+print(before, resident() - at_first)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's own")
+class TestMemoryLetGoOf:
+    def test_goes_back_to_the_system_though_it_lies_between_what_is_used(self) -> None:
+        ran = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+
+        before, after = map(int, ran.stdout.split())
+        assert before > 80
+        assert after < 10
+
+
+class TestAServer:
+    def test_gives_back_what_it_does_not_use_once_in_a_while(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given = threading.Event()
+        monkeypatch.setattr(memory, "give_back", given.set)
+        monkeypatch.setattr(app, "HOUSEKEEPING_SECONDS", 0.01)
+        monkeypatch.setattr(app, "GIVE_BACK_SECONDS", 0.0)
+
+        with RunningVault(tmp_path / "data"):
+            assert given.wait(20)
