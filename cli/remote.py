@@ -138,6 +138,7 @@ class Remote:
             401: "; check the token",
             403: "; check the token, its scopes and its owner's role",
             404: "; check the project, and whether the token's owner may see it",
+            405: "; give the project's present path, or its number",
         }.get(answer.status, "")
         text = f"{self.called} answered {answer.status}: {answer.told()}{hint}"
         if answer.status in (401, 403):

@@ -136,8 +136,8 @@ class Files:
 
     def _extra(self, method: str, path: str, body: bytes, content_type: str) -> Answer:
         answer = self.remote.ask(method, path, body, content_type)
-        # A missing route is told as "error", a missing file as "message".
-        if answer.status == 405 or (answer.status == 404 and _message(answer) is None):
+        # A missing route is told as "error"; a missing file, or a project that lies elsewhere now, as "message".
+        if answer.status in (404, 405) and _message(answer) is None:
             raise CannotReplace(f"{self.remote.called} at {self.remote.api} has no {method} for this")
         return answer
 

@@ -17,7 +17,7 @@ import pytest
 from tests.cli.between import Asked, Between, Reply
 from tests.cli.pipeline import Job, between, files, job
 from tests.cli.runner import PATIENCE, command, environment, run
-from tests.harness import ROOT_TOKEN
+from tests.harness import ROOT_TOKEN, unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +68,14 @@ class TestInAJob:
         for name in ("CI_PROJECT_ID", "CI_PROJECT_PATH"):
             job.set(**{"CI_PROJECT_ID": None, name: job.project["path_with_namespace"]})
             assert run("pull").status == 0
+
+    def test_the_path_may_be_a_former_one(self, job: Job) -> None:
+        job.put("a.jks")
+        job.vault.root.put(f"/projects/{job.id}", json={"path": unique("renamed")})
+        job.set(CI_PROJECT_ID=None, CI_PROJECT_PATH=job.project["path_with_namespace"])
+
+        assert run("pull").status == 0
+        assert files(job.folder / ".secure_files") == {"a.jks": b"content"}
 
     def test_the_folder_is_the_one_that_gitlabs_tools_are_told(self, job: Job) -> None:
         job.put("a.jks", b"1")

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.between import Asked, Between, Reply
 from tests.cli.pipeline import Job, between, job
 from tests.cli.runner import Outcome, run
-from tests.harness import ROOT_TOKEN
+from tests.harness import ROOT_TOKEN, unique
 from tests.server.support import sample
 
 if TYPE_CHECKING:
@@ -213,6 +213,19 @@ class TestAGitLabThatCannotReplace:
 
 
 class TestMistakes:
+    @pytest.mark.parametrize("more", [[], ["--replace"]])
+    def test_a_project_that_was_renamed_wants_its_present_path(self, job: Job, more: list[str]) -> None:
+        job.put("a.jks", b"old")
+        job.vault.root.put(f"/projects/{job.id}", json={"path": unique("renamed")})
+        job.set(CI_PROJECT_ID=None, CI_PROJECT_PATH=job.project["path_with_namespace"])
+        write(job, "a.jks" if more else "b.jks", b"new")
+
+        outcome = run("push", *more, "a.jks" if more else "b.jks")
+
+        assert outcome.status == 6
+        assert "not allowed for moved projects; give the project's present path, or its number" in outcome.err
+        assert job.stored() == {"a.jks": b"old"}
+
     def test_2_for_one_name_for_several(self, job: Job) -> None:
         outcome = run("push", write(job, "a", b"1"), write(job, "b", b"2"), "--name", "c")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 import pytest
 
 from server.wiring import open_engines
 from vault.models import Role
+from vault.projects import Projects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,3 +96,18 @@ def test_content_that_is_changed_is_not_what_was_remembered(seen: Seen, elsewher
     sql = "UPDATE blobs SET sealed = wrapped WHERE id = (SELECT blob_id FROM secure_files WHERE id = :id)"
     elsewhere.write(lambda tx: tx.query(sql, id=seen.file))
     assert seen.client.get(f"/projects/{seen.project}/secure_files/{seen.file}/download").status == 500
+
+
+def test_a_repository_that_is_switched_off_is_closed(seen: Seen, elsewhere: Database) -> None:
+    place = f"/projects/{seen.project}/repository/files/a?ref=main"
+    assert seen.client.get(place).status == 404
+    Projects(elsewhere).update(seen.project, {"settings": {"repository_access_level": "disabled"}})
+    assert seen.client.get(place).status == 403
+
+
+def test_a_project_that_is_renamed_is_found_by_both_paths(seen: Seen, elsewhere: Database) -> None:
+    former = seen.client.get(f"/projects/{seen.project}").json["path_with_namespace"]
+    present = Projects(elsewhere).update(seen.project, {"path": "renamed"}).full_path
+    assert seen.client.get(f"/projects/{seen.project}").json["path_with_namespace"] == present
+    statuses = [seen.client.get(f"/projects/{quote(path, safe='')}").status for path in (former, present)]
+    assert statuses == [301, 200]
