@@ -308,20 +308,20 @@ def check_default_branch(name: str) -> str:
 
 def _locked(tx: Transaction, project_id: int) -> Project:
     """Return a project that nobody else changes while the transaction lasts. Raises `NotFound`."""
-    tx.lock("projects", project_id)
-    rows = tx.query(sql.PROJECT, id=project_id)
-    if not rows:
-        raise NotFound("Project")
-    return project_of(rows[0])
+    return project_of(_locked_row(tx, "projects", sql.PROJECT, project_id, "Project"))
 
 
 def _locked_namespace(tx: Transaction, namespace_id: int) -> Namespace:
     """Return a namespace in which nobody else takes a path while the transaction lasts. Raises `NotFound`."""
-    tx.lock("namespaces", namespace_id)
-    rows = tx.query(sql.NAMESPACE, id=namespace_id)
+    return namespace_of(_locked_row(tx, "namespaces", sql.NAMESPACE, namespace_id, "Namespace"))
+
+
+def _locked_row(tx: Transaction, table: str, statement: str, row_id: int, what: str) -> Row:
+    tx.lock(table, row_id)
+    rows = tx.query(statement, id=row_id)
     if not rows:
-        raise NotFound("Namespace")
-    return namespace_of(rows[0])
+        raise NotFound(what)
+    return rows[0]
 
 
 def namespace_of(row: Row) -> Namespace:
