@@ -39,6 +39,8 @@ PARTS = {
     "token_id": "number of the token",
     "audit_event_id": "number of the event",
     "path": "full path of the project; slashes are written as they are",
+    "oid": "SHA-256 of the object's content, in lower-case hex",
+    "size": "how many bytes the object has",
 }
 SECURITY = {
     "privateToken": {"type": "apiKey", "in": "header", "name": "PRIVATE-TOKEN"},

@@ -75,6 +75,7 @@ class Settings:
     artifacts_expire_in: str = setting("30 days", "how long artifacts are kept whose job does not say; or never")
     repository_body_bytes: int = setting(20 * MIB, "bytes that a request may have which writes a repository's file")
     push_bytes: int = setting(1024 * MIB, "bytes that one git push may bring")
+    lfs_object_bytes: int = setting(1024 * MIB, "Git LFS objects of more than this many bytes are refused", least=1)
     git_programs: int = setting(8, "git programs that may run at a time in each process that serves")
     recipients: str = setting("", "TOML file that says who is told before files expire; empty: nobody")
     notify_seconds: float = setting(300.0, "seconds between looks for what the recipients are to be told", least=1)

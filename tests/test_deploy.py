@@ -186,6 +186,8 @@ def test_a_balancer_takes_what_the_vault_takes_and_keeps_nothing_in_clear(path: 
     text = path.read_text("utf-8")
     [size] = re.findall(r"client_max_body_size (\d+)m;", text)
 
-    assert int(size) << 20 > max(Settings().push_bytes, Settings().artifact_bytes, Settings().upload_bytes)
+    settings = Settings()
+    limits = (settings.push_bytes, settings.lfs_object_bytes, settings.artifact_bytes, settings.upload_bytes)
+    assert int(size) << 20 > max(limits)
     assert "proxy_request_buffering off;" in text
     assert "proxy_max_temp_file_size 0;" in text

@@ -32,14 +32,15 @@ class LfsObjects:
 
     def find(self, project_id: int, oid: str) -> LfsObject:
         """Return the project's object of this SHA-256, in lower-case hex. Raises `NotFound`."""
-        rows = self._db.query(sql.OBJECT, project=project_id, oid=oid)
-        if not rows:
+        found = self.get(project_id, oid)
+        if found is None:
             raise NotFound("LFS Object")
-        return sql.lfs_object(rows[0])
+        return found
 
-    def has(self, project_id: int, oid: str) -> bool:
-        """Say whether the project has the object."""
-        return bool(self._db.query(sql.OBJECT, project=project_id, oid=oid))
+    def get(self, project_id: int, oid: str) -> LfsObject | None:
+        """Return the same, None where the project does not have it."""
+        rows = self._db.query(sql.OBJECT, project=project_id, oid=oid)
+        return sql.lfs_object(rows[0]) if rows else None
 
     def writer(self, project_id: int) -> BlobWriter:
         """Return what takes the bytes of an object, for a `with` block; `add` finishes it."""
@@ -76,7 +77,7 @@ class LfsObjects:
     def keep(self, project_id: int, content: bytes) -> None:
         """Keep content that is at hand as an object of the project, durable on return. Raises `NotFound`."""
         oid = hashlib.sha256(content).hexdigest()
-        if self.has(project_id, oid):
+        if self.get(project_id, oid) is not None:
             return
         with self.writer(project_id) as writer:
             writer.write(content)

@@ -8,6 +8,7 @@ from server.api import (
     doctor,
     expiry,
     git_http,
+    git_lfs,
     groups,
     health,
     jobs,
@@ -43,5 +44,6 @@ FAMILIES = (
     artifacts,
     runner,
     git_http,
+    git_lfs,
     audit_events,
 )

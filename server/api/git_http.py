@@ -86,7 +86,7 @@ async def push(request: web.Request) -> web.StreamResponse:
 
 async def _serve(request: web.Request, service: str, path: str, query: str = "") -> web.StreamResponse:
     try:
-        caller = await _caller(request, service)
+        caller = permitted(await identified(request), service)
     except Unauthenticated:
         text = {"message": "401 Unauthorized: the password is an access token with a scope for repositories"}
         raise Refused(401, text, {"WWW-Authenticate": 'Basic realm="GitLab"'}) from None
@@ -139,8 +139,8 @@ def _backend(request: web.Request, caller: Caller, service: str) -> AbstractCont
     return serving.pushing(caller.project, caller.who.user, caller.role)
 
 
-async def _caller(request: web.Request, service: str) -> Caller:
-    """Return who asks. Raises `Unauthenticated` where asking again with a token may help."""
+async def identified(request: web.Request) -> Caller:
+    """Return who asks. Raises `Unauthenticated` where asking again with a token may help, `NotFound`."""
     who = None
     if any(name in request.headers for name in CREDENTIALS):
         who = await authenticate(request, LOGIN)
@@ -157,7 +157,12 @@ async def _caller(request: web.Request, service: str) -> Caller:
             raise Unauthenticated from None
         raise
     auditing.name(request, path=f"projects/{project.id}")
-    role = await offload.read(access.role, who, project)
+    return Caller(who, project, await offload.read(access.role, who, project), moved)
+
+
+def permitted(caller: Caller, service: str) -> Caller:
+    """Return the caller, who may do this. Raises `Unauthenticated`, `Forbidden` with the reason."""
+    who, project, role, _ = caller
     if who is None and (service == PUSH or not may_read(project, role)):
         raise Unauthenticated
     if who is not None and who.scopes.isdisjoint(SCOPES[service]):
@@ -166,7 +171,7 @@ async def _caller(request: web.Request, service: str) -> Caller:
         raise Forbidden("You are not allowed to download code from this project.")
     if service == PUSH and (role < Role.DEVELOPER or (who is not None and who.job is not None)):
         raise Forbidden("You are not allowed to push code to this project.")
-    return Caller(who, project, role, moved)
+    return caller
 
 
 def _cgi(request: web.Request, path: str, query: str) -> dict[str, str]:

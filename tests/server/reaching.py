@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass, field
+from hashlib import sha256
+from json import dumps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -136,6 +138,18 @@ class Scene:
             yield Right("GET", f"{self.git}/info/refs?service={service}", login=basic)
             kind = {"Content-Type": f"application/x-{service}-request", "Git-Protocol": "version=2"}
             yield Right("POST", f"{self.git}/{service}", {"data": body, "headers": kind}, basic)
+        yield from self._of_lfs(basic)
+
+    def _of_lfs(self, login: dict[str, str]) -> Iterator[Right]:
+        content = bytes(200_000)
+        asked = {"oid": sha256(content).hexdigest(), "size": len(content)}
+        talk = {"headers": {"Content-Type": "application/vnd.git-lfs+json"}}
+        place = f"{self.git}/gitlab-lfs/objects/{asked['oid']}"
+        batch = {"operation": "upload", "objects": [asked]}
+        yield Right("POST", f"{self.git}/info/lfs/objects/batch", {"data": dumps(batch), **talk}, login)
+        yield Right("PUT", f"{place}/{asked['size']}", {"data": content}, login)
+        yield Right("POST", f"{self.git}/info/lfs/verify", {"data": dumps(asked), **talk}, login)
+        yield Right("GET", place, login=login)
 
     def left(self, content: bytes = ZIP) -> tuple[int, Client]:
         """Have a job leave an archive and return its id, and a client with its token."""

@@ -50,6 +50,7 @@ class TestEveryRoute:
         assert secret == {
             "artifact.download",
             "artifact.download_entry",
+            "lfs_object.download",
             "repository_file.blame",
             "repository_file.download",
             "secure_file.download",

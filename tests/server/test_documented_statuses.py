@@ -15,7 +15,7 @@ from server.api import git_http, repository_files
 from server.guessing import Guesses
 from server.readiness import Readiness
 from tests.conforming import ENDPOINTS, operation
-from tests.harness import Client, RunningVault
+from tests.harness import ROOT_TOKEN, Client, RunningVault
 from tests.server.reaching import Right, Scene
 from tests.server.support import exchange, request
 from vault.errors import StorageFull, Unavailable
@@ -184,6 +184,15 @@ def of_its_own(walk: Walk, scene: Scene) -> None:
     job_without, client = scene.vault.job(scene.root, scene.project["id"])
     login = {"JOB-TOKEN": client.token or ""}
     walk.send(Right("GET", f"/jobs/{job_without['id']}/artifacts", login=login))
+
+    lfs = f"{scene.git}/info/lfs/objects/batch"
+    batch = {"operation": "upload", "objects": [{"oid": "0" * 64, "size": 1}]}
+    login = {"PRIVATE-TOKEN": ROOT_TOKEN, "Content-Type": "application/vnd.git-lfs+json"}
+    for asked in ({**batch, "operation": "look"}, {**batch, "hash_algo": "sha512"}):
+        walk.send(Right("POST", lfs, {"json": asked}, login))
+    walk.send(Right("POST", f"{scene.git}/info/lfs/verify", {"json": {"oid": "no oid", "size": 1}}, login))
+    for size in ("1", "9" * 30):
+        walk.send(Right("PUT", f"{scene.git}/gitlab-lfs/objects/{'0' * 64}/{size}", {"data": b"1"}, login))
 
     async def wrong(*_: object) -> str:
         return "a reason"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import random
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from vault.repositories.content import blob_id_of
 if TYPE_CHECKING:
     from tests.harness import Answer, RunningVault
 
-BYTES = os.urandom(200_000)
+BYTES = random.Random(7).randbytes(200_000)
 ATTRIBUTES = "*.bin filter=lfs diff=lfs merge=lfs -text\n"
 
 

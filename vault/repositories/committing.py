@@ -135,7 +135,7 @@ class Writer:
         if not content or (place.entry is not None and place.entry.symlink) or not goes_into_lfs(opened, place):
             return False
         pointer = pointer_in(content)
-        return pointer is None or not self._lfs.has(asked.project.id, pointer.oid)
+        return pointer is None or self._lfs.get(asked.project.id, pointer.oid) is None
 
     def land(self, prepared: Prepared) -> Written:
         """Make the commit on what is the branch's tip by now, durable on return. Raises `CannotCommit`."""
