@@ -7,6 +7,7 @@ caches, they cost next to nothing. Those that do not read keep the others from h
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 
 MIB = 1024 * 1024
@@ -74,7 +75,8 @@ class Share:
         self._room = room
         self._size = size
         self._memory: mmap | None = None
-        self._turn: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(TURN_SECONDS, self._end_turn)
+        self._loop = asyncio.get_running_loop()
+        self._turn: asyncio.TimerHandle | None = self._loop.call_later(TURN_SECONDS, self._end_turn)
         self._given_back = False
 
     def memory(self) -> memoryview:
@@ -84,8 +86,14 @@ class Share:
         return memoryview(self._memory)[: self._size]
 
     def give_back(self) -> None:
-        """Let go of it; again does nothing."""
-        if not self._given_back:
+        """Let go of it, at once on the event loop, soon from any other thread; again does nothing.
+
+        An answer that nobody sent is collected wherever memory is asked for, also when the loop has ended.
+        """
+        if not _runs_here(self._loop):
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self.give_back)
+        elif not self._given_back:
             self._given_back = True
             self._end_turn()
             memory, self._memory = self._memory, None
@@ -96,3 +104,10 @@ class Share:
             self._turn.cancel()
             self._turn = None
             self._room.turns.release()
+
+
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

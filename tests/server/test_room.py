@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from server import room as module
-from server.room import AT_ONCE, MIB, Room
+from server.room import AT_ONCE, MIB, Room, Share
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +88,28 @@ async def test_memory_is_used_again_and_given_up_when_nobody_wants_it() -> None:
     third = await room.take(MIB)
     assert third is not None
     assert bytes(third.memory()[:5]) == bytes(5)
+
+
+async def test_an_answer_that_is_collected_in_another_thread_gives_its_room_back() -> None:
+    room = Room()
+    share = await room.take(2 * MIB)
+    assert share is not None
+    share.memory()
+
+    await asyncio.to_thread(share.give_back)
+    await asyncio.sleep(0)
+
+    assert room.taken == 0
+
+
+def test_an_answer_that_is_collected_when_all_is_over_is_nobodys_trouble() -> None:
+    async def taken() -> Share | None:
+        share = await Room().take(2 * MIB)
+        assert share is not None
+        share.memory()
+        return share
+
+    share = asyncio.run(taken())
+
+    assert share is not None
+    share.give_back()
