@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import atexit
 from functools import cache
+from typing import TYPE_CHECKING
 
 from parsers.interface import Inspection
-from parsers.isolated import Pool
+
+if TYPE_CHECKING:
+    from parsers.isolated import Pool
 
 __all__ = ["Inspection", "Pool", "inspect", "read_here"]
 
@@ -30,8 +33,19 @@ def read_here(name: str, data: bytes, password: str | None = None) -> Inspection
     return read(name, data, password)
 
 
+def __getattr__(name: str) -> object:
+    if name == "Pool":
+        # The children import this package too, and what makes children is a third of what they would load.
+        from parsers.isolated import Pool  # noqa: PLC0415
+
+        return Pool
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 @cache
 def _default_pool() -> Pool:
+    from parsers.isolated import Pool  # noqa: PLC0415 - as above
+
     pool = Pool()
     atexit.register(pool.close)
     return pool

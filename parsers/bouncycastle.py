@@ -6,8 +6,6 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-import jks
-
 from parsers import der
 from parsers.cursor import Cursor
 from parsers.entries import PRIVATE_KEY, SECRET_KEY, TRUSTED, describe_entries
@@ -16,7 +14,7 @@ from parsers.keystore import entry_of
 from parsers.layout import RawEntry, read_bks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import jks
 
     from parsers.interface import Budget
 
@@ -43,7 +41,7 @@ class BksParser:
             raise
         if password is not None:
             budget.afford(_iterations(data))
-            found = _opened(jks.BksKeyStore.loads, data, password)
+            found = _opened(data, password)
         return describe_entries([entry_of(raw) for raw in found], budget)
 
 
@@ -65,7 +63,7 @@ class UberParser:
             raise Unreadable("password_missing")
         if not _has_twofish():
             raise Unreadable("unsupported")
-        found = _opened(jks.UberKeyStore.loads, data, password)
+        found = _opened(data, password, whole=True)
         return describe_entries([entry_of(raw) for raw in found], budget)
 
 
@@ -112,9 +110,13 @@ def _iterations(data: bytes) -> int:
     return cursor.u32()
 
 
-def _opened(load: Callable[..., jks.BksKeyStore], data: bytes, password: str) -> list[RawEntry]:
+def _opened(data: bytes, password: str, *, whole: bool = False) -> list[RawEntry]:
+    """Return the entries, with `whole` of a store that is encrypted as one."""
+    import jks  # noqa: PLC0415 - slow to load, and most files are none of these
+
+    kind = jks.UberKeyStore if whole else jks.BksKeyStore
     try:
-        store = load(data, password, try_decrypt_keys=False)
+        store = kind.loads(data, password, try_decrypt_keys=False)
     except (jks.util.KeystoreSignatureException, jks.util.DecryptionFailureException):
         raise Unreadable("password_wrong") from None
     except jks.util.KeystoreException:
@@ -123,6 +125,8 @@ def _opened(load: Callable[..., jks.BksKeyStore], data: bytes, password: str) ->
 
 
 def _raw(alias: str, entry: jks.bks.AbstractBksEntry | jks.TrustedCertEntry) -> RawEntry:
+    import jks  # noqa: PLC0415 - as above
+
     if isinstance(entry, jks.TrustedCertEntry):
         return RawEntry(alias, TRUSTED, [entry.cert])
     chain = [certificate.cert for certificate in entry.cert_chain]

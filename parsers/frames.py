@@ -40,44 +40,50 @@ def send(fd: int, header: dict[str, Any], body: Bytes = b"", *, until: float | N
 def _send(fd: int, data: Bytes, until: float | None) -> None:
     view = memoryview(data)
     while view:
-        _wait(fd, select.POLLOUT, until)
         try:
             view = view[os.write(fd, view[:_CHUNK]) :]
         except BlockingIOError:
-            continue
+            _wait(fd, select.POLLOUT, until)
         except OSError:
             raise Closed from None
 
 
 def receive(fd: int, *, until: float | None = None) -> tuple[dict[str, Any], bytes]:
-    """Read one frame. Raises Closed, also for what is no frame, and Late."""
-    header_size, body_size = _LENGTHS.unpack(_exactly(fd, _LENGTHS.size, until))
+    """Read one frame, followed by nothing. Raises Closed, also for what is no frame, and Late."""
+    begun = _some(fd, _SMALL, until)
+    while len(begun) < _LENGTHS.size:
+        begun += _some(fd, _SMALL, until)
+    header_size, body_size = _LENGTHS.unpack_from(begun)
     if header_size > MAX_HEADER or body_size > MAX_BODY:
         raise Closed
+    pieces, missing = [begun], _LENGTHS.size + header_size + body_size - len(begun)
+    while missing > 0:
+        pieces.append(_some(fd, min(missing, _CHUNK), until))
+        missing -= len(pieces[-1])
+    frame = b"".join(pieces) if len(pieces) > 1 else begun
+    begin = _LENGTHS.size + header_size
     try:
-        header = json.loads(_exactly(fd, header_size, until))
+        header = json.loads(frame[_LENGTHS.size : begin])
     except (ValueError, RecursionError):
         raise Closed from None
-    if not isinstance(header, dict):
+    if missing or not isinstance(header, dict):
         raise Closed
-    return header, _exactly(fd, body_size, until)
+    return header, frame[begin:]
 
 
-def _exactly(fd: int, size: int, until: float | None) -> bytes:
-    pieces = []
-    while size:
+def _some(fd: int, most: int, until: float | None) -> bytes:
+    """Read what is there, at least a byte and `most` at most."""
+    while True:
         _wait(fd, select.POLLIN, until)
         try:
-            piece = os.read(fd, min(size, _CHUNK))
+            piece = os.read(fd, most)
         except BlockingIOError:
             continue
         except OSError:
             raise Closed from None
         if not piece:
             raise Closed
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
+        return piece
 
 
 def _wait(fd: int, event: int, until: float | None) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import jks
-
 from parsers.certificate import read_certificate
 from parsers.entries import PRIVATE_KEY, SECRET_KEY, TRUSTED, Entry, describe_entries
 from parsers.interface import Metadata, Unreadable
 from parsers.layout import JCEKS_MAGIC, JKS_MAGIC, Layout, RawEntry, read_jks
 
 if TYPE_CHECKING:
+    import jks
+
     from parsers.interface import Budget
 
 _MANY = 1000  # pyjks is slow with very many entries: 195,000 in one file take it 4 s
@@ -62,6 +62,8 @@ def _suits_pyjks(layout: Layout) -> bool:
 
 
 def _opened(data: bytes, password: str | None) -> list[RawEntry]:
+    import jks  # noqa: PLC0415 - half of what a child has to load, and most files are no keystores of Java's
+
     try:
         store = jks.KeyStore.loads(data, password, try_decrypt_keys=False)
     except jks.util.KeystoreSignatureException:
@@ -72,6 +74,8 @@ def _opened(data: bytes, password: str | None) -> list[RawEntry]:
 
 
 def _raw(alias: str, entry: jks.PrivateKeyEntry | jks.TrustedCertEntry) -> RawEntry:
+    import jks  # noqa: PLC0415 - as above
+
     if isinstance(entry, jks.TrustedCertEntry):
         return RawEntry(alias, TRUSTED, [entry.cert])
     return RawEntry(alias, PRIVATE_KEY, [encoding for _, encoding in entry.cert_chain])

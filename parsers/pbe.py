@@ -10,7 +10,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from Cryptodome.Cipher import ARC2, ARC4
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -222,12 +221,16 @@ def _triple_des(key: bytes, iv: bytes, data: bytes) -> bytes:
 
 
 def _rc2(key: bytes, iv: bytes, data: bytes) -> bytes:
+    from Cryptodome.Cipher import ARC2  # noqa: PLC0415 - slow to load, and of use to old files alone
+
     bits = 8 * len(key)
     decryptor = ARC2.new(key, ARC2.MODE_CBC, iv, effective_keylen=bits)  # type: ignore[call-arg]  # noqa: S304 - old files
     return _unpadded(decryptor.decrypt(_whole_blocks(data, 8)), 8)
 
 
 def _rc4(key: bytes, _iv: bytes, data: bytes) -> bytes:
+    from Cryptodome.Cipher import ARC4  # noqa: PLC0415 - as above
+
     return ARC4.new(key).decrypt(data)
 
 

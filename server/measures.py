@@ -115,9 +115,17 @@ class _Database:
             return self._database.write(work)
 
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        return self._begun(self._database.submit, work)
+
+    def begin(self, work: Callable[[Transaction], T]) -> Future[T]:
+        return self._begun(self._database.begin, work)
+
+    def _begun(
+        self, begin: Callable[[Callable[[Transaction], T]], Future[T]], work: Callable[[Transaction], T]
+    ) -> Future[T]:
         with ExitStack() as stack:
             stack.enter_context(self._measures.change())
-            future = self._database.submit(work)
+            future = begin(work)
             ended = stack.pop_all().close
         future.add_done_callback(lambda _: ended())
         return future

@@ -6,6 +6,7 @@ Where there is another libc than glibc nothing is changed.
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,12 @@ def give_back() -> None:
     memory: for once in a while.
     """
     _of_libc("malloc_trim")(0)
+
+
+def settle() -> None:
+    """Have the collector pass over what is there by now: most of all objects, and they live as long as the process."""
+    gc.collect()
+    gc.freeze()
 
 
 def _of_libc(name: str) -> Callable[..., object]:

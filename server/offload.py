@@ -8,13 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from vault.errors import Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from vault.catalog.database import Database
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+PATIENCE = 20.0
+"""Seconds that a change of the catalog may wait for its turn, as with the catalog's own `write`."""
 
 
 class Offload:
@@ -48,6 +54,24 @@ class Offload:
         """Run `work` in a thread; who is cancelled meanwhile leaves when it has ended, so nobody cleans up early."""
         job = self.start(work, *args, **kwargs)
         try:
+            return await asyncio.shield(job)
+        finally:
+            await ended(job)
+
+    async def committed(self, work: Callable[P, Future[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` in a thread, which has others to serve while its commit is waited for here.
+
+        Whoever is cancelled meanwhile leaves when it has ended, as with `to_end`. Raises `Unavailable` when its turn
+        does not come.
+        """
+        begun = await self.to_end(work, *args, **kwargs)
+        if begun.done():
+            return begun.result()
+        job = asyncio.wrap_future(begun)
+        try:
+            done, _ = await asyncio.wait((job,), timeout=PATIENCE)
+            if not done and begun.cancel():
+                raise Unavailable("the catalog is busy")
             return await asyncio.shield(job)
         finally:
             await ended(job)

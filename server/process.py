@@ -157,6 +157,7 @@ async def _serve(
     try:
         context = certificate.context if certificate else None
         await web.SockSite(runner, listening, backlog=1024, ssl_context=context).start()
+        memory.settle()
         ready()
         await end.until_told()
         app[DRAINING].set()

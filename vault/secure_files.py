@@ -18,14 +18,16 @@ from vault.catalog.readable import Asked
 from vault.clock import in_days, now, today
 from vault.contents import Content
 from vault.documents import Documents
-from vault.errors import BlobMissing, Conflict, Invalid, LimitExceeded, NotFound, StorageFull, TooLarge
+from vault.errors import BlobMissing, Invalid, LimitExceeded, NotFound, TooLarge
 from vault.incoming import Incoming
+from vault.keeping import keeping
 from vault.models import COUNTED, Listing, Page, Principal, Role, SecureFile
 from vault.secure_file_names import check_name, extension
-from vault.storage import Owner
+from vault.storage import INLINE_LIMIT, Owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from vault.blob_reading import BlobOpening, SmallBlob
     from vault.catalog.database import Database, Transaction
@@ -105,11 +107,15 @@ class SecureFiles:
         `password` opens the file this once and is not kept. Raises `TooLarge`, `UnsafePath`, `Invalid` (name blank,
         too long or taken), `LimitExceeded` (files of the project), `NotFound` (the project is gone).
         """
+        return self.adding(project_id, name, data, password).result()
+
+    def adding(self, project_id: int, name: str, data: Data, password: str | None = None) -> Future[SecureFile]:
+        """Do as `add` does, but for waiting for the commit: the file is kept when the future is done."""
         if len(data) >= self._limits.secure_file_bytes:
             raise TooLarge(self._limits.secure_file_bytes)
         check_name(name)
-        # A look before the work; the transaction below decides.
-        self._check_place(self._db.query, project_id, name)
+        if len(data) > INLINE_LIMIT:  # a look before much work; the transaction below decides
+            self._check_place(self._db.query, project_id, name)
         finding, sealed = self._take(project_id, name, data, password)
         created_at = now()
         values = {
@@ -126,7 +132,7 @@ class SecureFiles:
             self._storage.insert(tx, sealed)
             return sql.secure_file(tx.query(sql.ADD, name=name, **values)[0])
 
-        return self._keep(sealed, work)
+        return keeping(self._db, self._storage, sealed, work)
 
     def _check_place(self, query: Any, project_id: int, name: str) -> None:
         if query(sql.TAKEN, project=project_id, name=name):
@@ -140,6 +146,10 @@ class SecureFiles:
 
         Raises `NotFound`, `TooLarge`.
         """
+        return self.replacing(project_id, file_id, data, password).result()
+
+    def replacing(self, project_id: int, file_id: int, data: Data, password: str | None = None) -> Future[SecureFile]:
+        """Do as `replace` does, but for waiting for the commit: the content is kept when the future is done."""
         if len(data) >= self._limits.secure_file_bytes:
             raise TooLarge(self._limits.secure_file_bytes)
         file = self.get(project_id, file_id)
@@ -156,18 +166,7 @@ class SecureFiles:
             self._storage.discard(tx, before[0]["blob_id"])
             return sql.secure_file(row)
 
-        return self._keep(sealed, work)
-
-    def _keep(self, sealed: SealedBlob, work: Callable[[Transaction], SecureFile]) -> SecureFile:
-        """Give a sealed object its rows; when a rule refuses them or they have no room, the object goes too.
-
-        Any other failure may be one of the commit's answer alone: then the next start looks whether the rows are there.
-        """
-        try:
-            return self._db.write(work)
-        except (Invalid, LimitExceeded, NotFound, Conflict, StorageFull):
-            self._storage.abandon(sealed)
-            raise
+        return keeping(self._db, self._storage, sealed, work)
 
     def read_again(self, project_id: int, file_id: int, password: str | None) -> SecureFile:
         """Read a file's metadata again, with a password that is used this once; return the file.

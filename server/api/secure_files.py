@@ -129,7 +129,7 @@ async def create(request: web.Request) -> web.Response:
         name = check.text("name", required=True)
         file, password = check.file("file"), check.maybe_text("password")
         check.done()
-        return json_answer(present(await offload.to_end(files.add, found.id, name, file.content, password)), 201)
+        return json_answer(present(await offload.committed(files.adding, found.id, name, file.content, password)), 201)
 
 
 async def update(request: web.Request) -> web.Response:
@@ -143,7 +143,7 @@ async def update(request: web.Request) -> web.Response:
         check = Check(values)
         file, password = check.file("file"), check.maybe_text("password")
         check.done()
-        return json_answer(present(await offload.to_end(files.replace, found.id, number, file.content, password)))
+        return json_answer(present(await offload.committed(files.replacing, found.id, number, file.content, password)))
 
 
 async def read_again(request: web.Request) -> web.Response:

@@ -49,8 +49,8 @@ async def create(request: web.Request) -> web.Response:
         if not isinstance(file, UploadedFile) or not file.filename:
             raise BadRequest("choose a file first")
         name = str(values.get("name") or "").strip() or file.filename.replace("\\", "/").rpartition("/")[2]
-        add = request.app[SERVICES].secure_files.add
-        stored = await request.app[OFFLOAD].call(add, found.id, name, file.content, password or None)
+        adding = request.app[SERVICES].secure_files.adding
+        stored = await request.app[OFFLOAD].committed(adding, found.id, name, file.content, password or None)
     except (VaultError, BadRequest) as error:
         return await index(request, words(error), 400)
     auditing.name(request, detail=f"/{stored.id}")
@@ -81,8 +81,8 @@ async def replace(request: web.Request) -> web.Response:
     file, password = values.get("file"), str(values.get("password") or "")
     if not isinstance(file, UploadedFile) or not file.filename:
         raise BadRequest("Choose a file first.")
-    change = request.app[SERVICES].secure_files.replace
-    await request.app[OFFLOAD].call(change, found.id, number, file.content, password or None)
+    replacing = request.app[SERVICES].secure_files.replacing
+    await request.app[OFFLOAD].committed(replacing, found.id, number, file.content, password or None)
     return see_other(f"/-/projects/{found.id}/files/{number}?done=replaced")
 
 

@@ -94,6 +94,13 @@ class Database(Protocol):
         cancelled before its work began is never run; afterwards it cannot be cancelled.
         """
 
+    def begin(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """Do the part of `write` that needs a thread of the caller's, and return at once where the rest does not.
+
+        `submit` where all works go through one thread anyway; where each has a connection of its own the work is done
+        in this one, and the future is done as well.
+        """
+
     def known(self) -> Known:
         """Return a place for what is made of rows: the same one until anybody commits something, then an empty one.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from random import random
 from typing import TYPE_CHECKING, TypeVar
@@ -33,7 +33,6 @@ from vault.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
 
     from vault.catalog.database import Row, Scalar, Transaction
     from vault.catalog.postgres_statements import Connection
@@ -90,6 +89,15 @@ class PostgresDatabase:
             return self._queue.submit(self._write, work)
         except RuntimeError:
             raise Unavailable("the catalog is closed") from None
+
+    def begin(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """Run the work in this thread."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(self.write(work))
+        except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
+            future.set_exception(error)
+        return future
 
     def known(self) -> Known:
         """Return an empty place: whether something was committed is known in the database alone."""

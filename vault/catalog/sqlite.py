@@ -136,6 +136,10 @@ class SqliteDatabase:
         """Queue the work for the writer's thread."""
         return self._writer.submit(work)
 
+    def begin(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """Queue the work for the writer's thread, which wakes who waits for the future, and nobody else."""
+        return self._writer.submit(work)
+
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file, as far as readers permit; the last `close` does so as well."""
         self._refuse_when_closed()
