@@ -122,7 +122,7 @@ def require(request: web.Request) -> None:
     """
     route = request[AUDITED].route
     if route.always and request.method not in ("GET", "HEAD"):
-        request.app[SERVICES].audit.check(route.leave)
+        request.app[SERVICES].audit.expect(route.leave)
 
 
 def name(request: web.Request, *, within: str = "", detail: str = "", **names: object) -> None:
