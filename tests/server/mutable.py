@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from tests.harness import Client
@@ -122,6 +123,13 @@ def _of_repository_files(client: Client, project: dict[str, Any], own: str, toke
     for service, body in (("git-upload-pack", b"0014command=ls-refs\n0000"), ("git-receive-pack", b"0000")):
         kind = {"Content-Type": f"application/x-{service}-request"}
         yield request("POST", f"{git}/{service}", {**basic, **kind}), body
+    kind = {"Content-Type": "application/vnd.git-lfs+json"}
+    asked = {"oid": sha256(b"12345").hexdigest(), "size": 5}
+    batch = {"operation": "upload", "transfers": ["basic"], "hash_algo": "sha256", "objects": [asked]}
+    yield request("POST", f"{git}/info/lfs/objects/batch", {**basic, **kind}), json.dumps(batch).encode()
+    yield request("POST", f"{git}/info/lfs/verify", {**basic, **kind}), json.dumps(asked).encode()
+    yield request("PUT", f"{git}/gitlab-lfs/objects/{asked['oid']}/5", basic), b"12345"
+    yield request("GET", f"{git}/gitlab-lfs/objects/{asked['oid']}", {**basic, "Range": "bytes=1-2"}), b""
 
 
 def _of_jobs(

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,6 +191,29 @@ class TestUploads:
         assert server.client.post(path, data={"name": ".."}, files={"file": ("f", CONTENT)}).status == 400
 
         assert_clear_of([MARK], server.files())
+
+
+class TestGitLfsObjects:
+    @pytest.fixture
+    def another(self, tmp_path: Path) -> Iterator[Server]:
+        running = Server(tmp_path)
+        yield running
+        running.stop()
+
+    def test_are_sealed_whichever_way_they_came(self, another: Server) -> None:
+        server, oid = another, sha256(CONTENT).hexdigest()
+        made = server.client.post("/projects", json={"name": "app"}).json
+        project, git = f"/projects/{made['id']}", f"/{made['path_with_namespace']}.git"
+        for name, content in ((".gitattributes", b"*.bin filter=lfs"), ("a.bin", CONTENT[:90_000])):
+            coded = base64.b64encode(content).decode()
+            body = {"branch": "main", "commit_message": "m", "content": coded, "encoding": "base64"}
+            assert server.client.post(f"{project}/repository/files/{name}", json=body).status == 201
+        assert server.client.put(f"{git}/gitlab-lfs/objects/{oid}/{len(CONTENT)}", data=CONTENT).status == 200
+        assert server.client.put(f"{git}/gitlab-lfs/objects/{'0' * 64}/{len(CONTENT)}", data=CONTENT).status == 422
+        assert server.client.get(f"{git}/gitlab-lfs/objects/{oid}").body == CONTENT
+
+        assert_clear_of([MARK], server.files())
+        assert_clear_of([MARK], server.open_files())
 
 
 class TestTokens:
