@@ -36,6 +36,7 @@ PARTS_LIMIT = 20
 # A body takes a place among those on the way when it is more than this: less of it holds nobody up, and a client that
 # sends a byte now and then is not to keep his colleagues out.
 FREE = 64 * KIB
+MUCH = 512 * KIB
 # What a multipart body holds besides its file: boundaries, part headers, small fields.
 MULTIPART_SLACK = 256 * KIB
 # Those that RFC 5987 names for `filename*`.
@@ -126,6 +127,8 @@ async def chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
         raise Refused(415, {"error": "A request body with Content-Encoding is not supported"})
     if (request.content_length or 0) > limit:
         raise TooLarge(limit)
+    if (request.content_length or 0) > MUCH and request.transport is not None:
+        request.transport.max_size = MUCH  # type: ignore[attr-defined]  # what is received in one call
     count = 0
     pace = Pace(request.content)
     while data := await pace.next():

@@ -322,3 +322,12 @@ class TestAnObjectAtHand:
         for _ in range(3):
             store.at_hand(blob_id, 1)
         assert len(list(open_files.iterdir())) == before
+
+
+def test_the_disk_begins_to_write_before_the_end(store, monkeypatch):
+    """Each stretch once, so that little is left to wait for."""
+    begun = []
+    monkeypatch.setattr(filesystem, "_begin_to_sync", lambda _, offset, length: begun.append((offset, length)))
+    put(store, *[bytes(filesystem._AHEAD // 2)] * 5, bytes(3 * filesystem._AHEAD))
+    ahead = filesystem._AHEAD
+    assert begun == [(0, ahead), (ahead, ahead), (2 * ahead, ahead // 2 + 3 * ahead)]
