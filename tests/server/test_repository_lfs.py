@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import random
+import threading
+import time
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.server.repository_support import Repository
+from tests.server.repository_support import Repository, commit, push
+from tests.vault.repositories.support import git
+from vault.errors import Unavailable
 from vault.repositories import attributes
 from vault.repositories.content import blob_id_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.harness import Answer, RunningVault
 
 BYTES = random.Random(7).randbytes(200_000)
@@ -266,6 +272,82 @@ class TestReading:
         kept.change("PUT", "half", content=text, create="true")
 
         assert large(kept, "half").body == text.encode()
+
+
+class TestAPush:
+    """Of plain git, which sends pointers as it sends anything."""
+
+    @pytest.fixture
+    def clone(self, repository: Repository, tmp_path: Path) -> Path:
+        git("clone", "--quiet", repository.url(repository.root), str(tmp_path / "clone"))
+        return tmp_path / "clone"
+
+    def test_of_a_pointer_to_nothing_is_refused(self, repository: Repository, clone: Path) -> None:
+        before = repository.git("rev-parse", "main")
+        commit(clone, "a.bin", pointer(BYTES).encode())
+        commit(clone, "other", b"something else")
+
+        told = push(clone, "origin", "main")
+
+        assert 'remote: LFS objects are missing. Ensure LFS is properly set up or try a manual "git lfs' in told
+        assert not told.startswith("ok")
+        assert repository.git("rev-parse", "main") == before
+
+    def test_of_a_pointer_to_an_object_is_taken(self, repository: Repository, clone: Path) -> None:
+        repository.vault.services.lfs.keep(repository.id, BYTES)
+        commit(clone, "a.bin", pointer(BYTES).encode())
+
+        assert push(clone, "origin", "main", "main:refs/heads/topic").startswith("ok")
+        assert large(repository, "a.bin").body == BYTES
+
+    def test_of_a_pointer_to_anothers_object_is_refused(self, repository: Repository, clone: Path) -> None:
+        other = Repository(repository.vault)
+        repository.vault.services.lfs.keep(other.id, BYTES)
+        commit(clone, "a.bin", pointer(BYTES).encode())
+
+        assert not push(clone, "origin", "main").startswith("ok")
+
+    def test_asks_nothing_of_what_was_there_before(self, repository: Repository, clone: Path) -> None:
+        oid = repository.git("hash-object", "-w", "--stdin", given=pointer(BYTES).encode())
+        repository.plant(f"100644 blob {oid}\ta.bin", ref="refs/heads/old")
+        git("fetch", "--quiet", "origin", cwd=clone)
+        git("checkout", "--quiet", "old", cwd=clone)
+        commit(clone, "b", b"something else")
+
+        assert push(clone, "origin", "old").startswith("ok")
+
+    def test_of_text_about_pointers_is_taken(self, repository: Repository, clone: Path) -> None:
+        commit(clone, "a.md", b"A pointer:\n\n" + pointer(BYTES).encode())
+        commit(clone, "b.md", pointer(BYTES).encode() + b"and more\n" * 200)
+
+        assert push(clone, "origin", "main").startswith("ok")
+
+    def test_that_deletes_a_branch_asks_nothing(self, repository: Repository, clone: Path) -> None:
+        assert push(clone, "origin", "main:refs/heads/topic").startswith("ok")
+
+        assert push(clone, "origin", ":refs/heads/topic").startswith("ok")
+
+    def test_is_refused_while_the_catalog_is_away(
+        self, repository: Repository, clone: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: object) -> None:
+            raise Unavailable("the catalog does not answer")
+
+        commit(clone, "a.bin", pointer(BYTES).encode())
+        monkeypatch.setattr(repository.vault.services.lfs, "get", away)
+
+        assert "remote: It cannot be told now whether all LFS objects are here. Try again." in push(
+            clone, "origin", "main"
+        )
+
+    def test_leaves_nobody_listening(self, repository: Repository, clone: Path) -> None:
+        commit(clone, "a", b"something")
+        push(clone, "origin", "main")
+
+        deadline = time.monotonic() + 10
+        while listening := [thread for thread in threading.enumerate() if thread.name == "pointers"]:
+            assert time.monotonic() < deadline, listening
+            time.sleep(0.01)
 
 
 class TestAProject:

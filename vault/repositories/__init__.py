@@ -37,7 +37,7 @@ class Repositories:
         self.housekeeping = Housekeeping(self.store)
         self.writing = Writer(self.store, facts, self.reading, self.housekeeping, lfs)
         self.digests = Digests(facts)
-        self.serving = Serving(self.store, self.housekeeping, self.digests, push_bytes)
+        self.serving = Serving(self.store, self.housekeeping, self.digests, push_bytes, lfs)
 
     def empty(self, project_id: int) -> bool:
         """Say whether the project's repository has no branch yet."""

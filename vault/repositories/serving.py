@@ -11,6 +11,7 @@ from vault.errors import Unavailable
 from vault.repositories import program
 from vault.repositories.digests import Push, moves
 from vault.repositories.locks import git_at_work
+from vault.repositories.pushed_pointers import answering
 from vault.repositories.refs import point_head
 from vault.repositories.revisions import branches, tips
 from vault.repositories.rights import may_push
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from vault.lfs import LfsObjects
     from vault.models import Project, Role, User
     from vault.repositories.digests import Digests
     from vault.repositories.housekeeping import Housekeeping
@@ -60,11 +62,14 @@ class Backend:
 class Serving:
     """Serves all projects' repositories to git clients."""
 
-    def __init__(self, store: Store, housekeeping: Housekeeping, digests: Digests, push_bytes: int) -> None:
+    def __init__(
+        self, store: Store, housekeeping: Housekeeping, digests: Digests, push_bytes: int, lfs: LfsObjects
+    ) -> None:
         self._store = store
         self._housekeeping = housekeeping
         self._digests = digests
         self._push_bytes = push_bytes
+        self._lfs = lfs
 
     @contextmanager
     def fetching(self, project: Project) -> Iterator[Backend]:
@@ -92,8 +97,13 @@ class Serving:
             "VAULT_PROTECTS_ALL": str(int(empty)),
             "VAULT_MAY_PUSH": str(int(may_push(project, role, project.default_branch, empty=empty))),
         }
-        with git_at_work(folder) as share:
-            yield Backend(_command(), {**program.environment(config), **_place(folder), **who}, (share,), before)
+
+        def has(oid: str) -> bool:
+            return self._lfs.get(project.id, oid) is not None
+
+        with git_at_work(folder) as share, answering(has) as (ears, told):
+            environment = {**program.environment(config), **_place(folder), **who, **told}
+            yield Backend(_command(), environment, (share, *ears), before)
 
     def pushed(self, project: Project, backend: Backend) -> None:
         """Note what a push by this program has changed."""

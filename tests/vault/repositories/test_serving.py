@@ -46,8 +46,10 @@ class TestAPush:
         site.write("a")
         with site.repositories.serving.pushing(site.project, site.user, role) as backend:
             told = {key: value for key, value in backend.environment.items() if key.startswith("VAULT_")}
+            ears = {int(told.pop("VAULT_ASKS")), int(told.pop("VAULT_ANSWERS"))}
 
         assert told == {"VAULT_DEFAULT_BRANCH": "main", "VAULT_PROTECTS_ALL": "0", "VAULT_MAY_PUSH": may}
+        assert ears < set(backend.inherit)
 
 
 class TestTheEnvironment:
