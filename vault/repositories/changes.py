@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pygit2.enums import FileMode
 
 from vault.errors import CannotCommit
+from vault.repositories.lending import lend
 from vault.repositories.paths import check_writable_path
 from vault.repositories.trees import Entry, child
 
@@ -106,10 +107,10 @@ def tree_with(opened: OpenRepository, place: Place, entry: Entry | None) -> pygi
     for name, tree in zip(reversed(place.names), reversed(place.trees), strict=True):
         builder = opened.git.TreeBuilder() if tree is None else opened.git.TreeBuilder(tree)
         if entry is None:
-            builder.remove(name)
+            lend(builder.remove, name)
         else:
             opened.check(entry.id)
-            builder.insert(name, entry.id, entry.mode)
+            lend(builder.insert, name, entry.id, entry.mode)
         written = builder.write()
         entry = Entry(written, FileMode.TREE) if len(builder) else None
     return written

@@ -13,6 +13,7 @@ import pygit2
 from pygit2.enums import FileMode
 
 from vault.repositories import program
+from vault.repositories.lending import lend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,8 +92,8 @@ def _trail(opened: OpenRepository, tree_id: pygit2.Oid, segments: Sequence[str],
             return (*trail, *like[depth:])
         trail.append(found)
         tree = opened.tree(found) if mode == FileMode.TREE else None
-        if tree is None or segment not in tree:
+        if tree is None or not lend(tree.__contains__, segment):
             return None
-        entry = tree[segment]
+        entry = lend(tree.__getitem__, segment)
         found, mode = entry.id, entry.filemode
     return (*trail, (found, mode))

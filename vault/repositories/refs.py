@@ -9,6 +9,7 @@ import pygit2
 
 from vault.errors import Unavailable
 from vault.repositories import program
+from vault.repositories.lending import lend
 from vault.repositories.locks import git_at_work, is_stale, no_git_at_work
 from vault.repositories.revisions import ref_target
 from vault.repositories.store import sync
@@ -29,7 +30,7 @@ def move_branch(opened: OpenRepository, branch: str, old: pygit2.Oid, new: pygit
     """Move a branch from `old` to `new`, durable on return, in the branch's queue. Raises `Moved`, `Unavailable`."""
     name = f"refs/heads/{branch}"
     try:
-        reference = opened.git.references[name]
+        reference = lend(opened.git.lookup_reference, name)
         if reference.target != old:
             raise Moved
         reference.set_target(new)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from vault.errors import NotFound
+from vault.repositories.lending import lend
 
 if TYPE_CHECKING:
     from vault.repositories.opened import OpenRepository
@@ -72,8 +73,11 @@ def _step(opened: OpenRepository, commit: pygit2.Commit, step: str) -> pygit2.Co
 
 def ref_target(opened: OpenRepository, name: str) -> pygit2.Oid | None:
     """Return the object that a ref, by its whole name, leads to; None when there is no such ref."""
-    reference = opened.git.references.get(name)
-    return None if reference is None else pygit2.Oid(hex=str(reference.resolve().target))
+    try:
+        reference = lend(opened.git.lookup_reference, name)
+    except (KeyError, pygit2.InvalidSpecError):
+        return None
+    return pygit2.Oid(hex=str(reference.resolve().target))
 
 
 def branch_tip(opened: OpenRepository, branch: str) -> pygit2.Commit | None:

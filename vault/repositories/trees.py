@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from pygit2.enums import FileMode
 
+from vault.repositories.lending import lend
+
 if TYPE_CHECKING:
     import pygit2
 
@@ -48,7 +50,8 @@ def entry_at(opened: OpenRepository, commit: pygit2.Commit, path: str) -> Entry 
 
 def child(tree: pygit2.Tree | None, name: str) -> pygit2.Object | None:
     """Return the entry of that name, not yet read; None when there is none, or no directory."""
-    return tree[name] if tree is not None and name and name in tree else None
+    there = tree is not None and name and lend(tree.__contains__, name)
+    return lend(tree.__getitem__, name) if tree is not None and there else None
 
 
 def subtree(opened: OpenRepository, tree: pygit2.Tree | None, name: str) -> pygit2.Tree | None:
