@@ -16,6 +16,7 @@ from vault import clock
 
 # Parameters that are never written down, neither into a log nor into a link.
 SECRET_PARAMETERS = frozenset(("private_token", "access_token", "job_token", "token", "password"))
+SECRET_NAME = re.compile("(?i)token|password")
 SECRET = re.compile(
     r"""(?xi)
     (\b gl (?: pat|cbt|dt|ptt|rt|ft|soat|imt|agent|oas|ffct ) - ) [\w.-]+  # GitLab's prefixes
@@ -46,7 +47,9 @@ def without_secrets(raw_path: str) -> str:
     path, mark, query = raw_path.partition("?")
     if "uploads" in path or "%" in path:
         path = _without_upload(path)
-    return path + mark + "&".join(_without_secret(pair) for pair in query.split("&")) if mark else path
+    if not mark or not ("%" in query or SECRET_NAME.search(query)):
+        return path + mark + query
+    return path + mark + "&".join(_without_secret(pair) for pair in query.split("&"))
 
 
 def _without_upload(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -15,12 +16,14 @@ from server.urls import base_url
 from vault.models import COUNTED, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T")
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 LARGEST_PAGE = 2**53
+REMEMBERED = 512
+"""Characters of an address whose headers are remembered."""
 UNREPEATED = SECRET_PARAMETERS | {"page", "per_page"}
 
 
@@ -51,12 +54,12 @@ def answer(request: web.Request, page: Page, total: int, body: object, digest: b
 
     `digest` stands for the body where it is known: hashing a page costs more than all else that is done for it.
     """
-    response = json_answer(body, headers=headers(request, page, total))
+    told = headers(request, page, total)
+    response = json_answer(body, headers=told)
     assert isinstance(response.body, bytes)
-    # With the headers, as a total may change where a page does not.
-    tag = hashlib.sha256(response.headers["Link"].encode() + (digest or response.body)).hexdigest()[:32]
+    tag = _tag(told["Link"], digest or hashlib.sha256(response.body).digest())
     response.headers["ETag"] = f'W/"{tag}"'
-    if matches(request.headers.get("If-None-Match", ""), tag):
+    if (had := request.headers.get("If-None-Match")) and matches(had, tag):
         return web.Response(status=304, headers={"ETag": f'W/"{tag}"'})
     return response
 
@@ -68,15 +71,24 @@ def cut(request: web.Request, rows: Sequence[T], present: Callable[[T], object])
     return answer(request, page, len(rows), [present(row) for row in chosen])
 
 
-def headers(request: web.Request, page: Page, total: int) -> dict[str, str]:
+def headers(request: web.Request, page: Page, total: int) -> Mapping[str, str]:
     """Return the `X-*` headers and `Link` for one page of `total` rows; of very many it is not said how many."""
+    asked = [(key, value) for key, value in request.query.items() if key not in UNREPEATED]
+    if (project := request.match_info.get("id")) is not None:
+        asked.insert(0, ("id", project))
+    make = _headers if len(request.raw_path) > REMEMBERED else _remembered
+    return make(base_url(request) + request.rel_url.raw_path, tuple(asked), page, total)
+
+
+def _headers(address: str, asked: tuple[tuple[str, str], ...], page: Page, total: int) -> Mapping[str, str]:
     last = max(1, -(-total // page.size))
     following = page.number + 1 if page.number < last else None
     # A page past the end has no neighbours, as in GitLab: they would be empty as well.
     previous = page.number - 1 if 1 < page.number <= last else None
     known = total <= COUNTED
     places = {"prev": previous, "next": following, "first": 1, "last": last if known else None}
-    links = [f'<{_link(request, place, page.size)}>; rel="{rel}"' for rel, place in places.items() if place]
+    begin = urlencode([*asked, ("page", "")], quote_via=quote, errors="replace")
+    links = [f'<{address}?{begin}{place}&per_page={page.size}>; rel="{rel}"' for rel, place in places.items() if place]
     return {
         **({"X-Total": str(total), "X-Total-Pages": str(last)} if known else {}),
         "X-Page": str(page.number),
@@ -87,9 +99,10 @@ def headers(request: web.Request, page: Page, total: int) -> dict[str, str]:
     }
 
 
-def _link(request: web.Request, number: int, size: int) -> str:
-    asked = [(key, value) for key, value in request.query.items() if key not in UNREPEATED]
-    named = [(key, request.match_info[key]) for key in ("id",) if key in request.match_info]
-    path = request.rel_url.raw_path
-    query = urlencode([*named, *asked, ("page", number), ("per_page", size)], quote_via=quote, errors="replace")
-    return f"{base_url(request)}{path}?{query}"
+_remembered = lru_cache(1024)(_headers)
+
+
+@lru_cache(1024)
+def _tag(link: str, digest: bytes) -> str:
+    """Return the tag of a page: with its headers, as a total may change where a page does not."""
+    return hashlib.sha256(link.encode() + digest).hexdigest()[:32]
