@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from vault import doctor
-from vault.catalog import access as access_sql
 from vault.catalog import readable
 from vault.catalog import secure_files as sql
 from vault.catalog.reach import FEW
@@ -126,8 +125,6 @@ class SecureFiles:
 
         def work(tx: Transaction) -> SecureFile:
             tx.lock("projects", project_id)
-            if not tx.query(access_sql.PROJECT, id=project_id):  # deleted while the file came
-                raise NotFound("Project")
             self._check_place(tx.query, project_id, name)
             self._storage.insert(tx, sealed)
             return sql.secure_file(tx.query(sql.ADD, name=name, **values)[0])
@@ -135,10 +132,13 @@ class SecureFiles:
         return keeping(self._db, self._storage, sealed, work)
 
     def _check_place(self, query: Any, project_id: int, name: str) -> None:
-        if query(sql.TAKEN, project=project_id, name=name):
+        (place,) = query(sql.PLACE, project=project_id, name=name)
+        if not place["projects"]:  # deleted while the file came
+            raise NotFound("Project")
+        if place["of_that_name"]:
             raise Invalid("name", "has already been taken")
         limit = self._limits.secure_files_per_project
-        if query(sql.COUNT, project=project_id)[0]["n"] >= limit:
+        if place["files"] >= limit:
             raise LimitExceeded(f"Maximum number of project ci secure files ({limit}) exceeded")
 
     def replace(self, project_id: int, file_id: int, data: Data, password: str | None = None) -> SecureFile:

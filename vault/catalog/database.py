@@ -95,10 +95,9 @@ class Database(Protocol):
         """
 
     def begin(self, work: Callable[[Transaction], T]) -> Future[T]:
-        """Do the part of `write` that needs a thread of the caller's, and return at once where the rest does not.
+        """Do `work` in this thread, or queue it where it would have to wait for others: then the thread is free.
 
-        `submit` where all works go through one thread anyway; where each has a connection of its own the work is done
-        in this one, and the future is done as well.
+        For a caller who has others to serve than the one who waits for the future.
         """
 
     def known(self) -> Known:

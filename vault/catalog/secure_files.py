@@ -17,8 +17,10 @@ DOCUMENTS = f"SELECT id, document {FILTERED} ORDER BY id DESC LIMIT :size OFFSET
 COUNT_FILTERED = f"SELECT COUNT(*) AS n {FILTERED}"
 PAGE = f"SELECT * {FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
 FILE = "SELECT * FROM secure_files WHERE id = :id AND project_id = :project"
-COUNT = "SELECT COUNT(*) AS n FROM secure_files WHERE project_id = :project"
-TAKEN = "SELECT id FROM secure_files WHERE project_id = :project AND name = :name"
+# What a new file's place depends on, in one question.
+PLACE = """SELECT (SELECT COUNT(*) FROM projects WHERE id = :project) AS projects,
+    (SELECT COUNT(*) FROM secure_files WHERE project_id = :project AND name = :name) AS of_that_name,
+    (SELECT COUNT(*) FROM secure_files WHERE project_id = :project) AS files"""
 ADD = """INSERT INTO secure_files
     (project_id, name, blob_id, checksum, size, expires_at, metadata_error, kind, created_at, updated_at, document)
     VALUES (:project, :name, :blob_id, :checksum, :size, :expires_at, :metadata_error, :kind, :now, :now, :document)

@@ -123,7 +123,7 @@ class SqliteDatabase:
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Wait for the work's turn and its commit."""
-        future = self._writer.submit(work)
+        future = self._writer.begin(work)
         try:
             return future.result(self._patience)
         except TimeoutError:
@@ -137,8 +137,8 @@ class SqliteDatabase:
         return self._writer.submit(work)
 
     def begin(self, work: Callable[[Transaction], T]) -> Future[T]:
-        """Queue the work for the writer's thread, which wakes who waits for the future, and nobody else."""
-        return self._writer.submit(work)
+        """Do all of it here while nobody else works, else queue it for the writer's thread."""
+        return self._writer.begin(work)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file, as far as readers permit; the last `close` does so as well."""

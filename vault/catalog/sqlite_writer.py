@@ -1,4 +1,4 @@
-"""The one writer of a process: a thread that lets all who wait share a commit.
+"""The one writer of a process, who lets all who wait share a commit: a thread, or who comes while it has nothing to do.
 
 A durable commit costs the same for ten rows as for one, so under load the writer takes every work that waits into one
 transaction, each inside a savepoint of its own. Between processes a file lock decides who is next: SQLite's own
@@ -36,7 +36,7 @@ MOST_AT_ONCE = 64
 
 
 class GroupWriter:
-    """Runs works one after the other in a thread of its own, which starts with the first of them."""
+    """Runs works one after the other, in a thread of its own or that of a caller who would wait anyway."""
 
     def __init__(
         self, connect: Callable[[], sqlite3.Connection], lock_file: Path, ballast: Ballast | None = None
@@ -46,6 +46,8 @@ class GroupWriter:
         self._ballast = ballast
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()  # None: nothing comes after this
         self._guard = threading.Lock()
+        self._turn = threading.Lock()  # had by who works
+        self._worker: int | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
         self._connection: sqlite3.Connection | None = None
@@ -53,17 +55,25 @@ class GroupWriter:
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
         """Queue `work`; the future resolves once it is durable, or with what became of it."""
         self.refuse_inside_a_work()
-        future: Future[T] = Future()
+        return self._queued(_Job(work, Future()))
+
+    def begin(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """Do the same, or all of it in this thread when nobody works: to wake another costs a fifth of a commit."""
+        self.refuse_inside_a_work()
+        job = _Job(work, Future())
+        return job.future if self._serve_here(job) else self._queued(job)
+
+    def _queued(self, job: _Job) -> Future[Any]:
         with self._guard:
             if self._closed:
                 raise Unavailable("the catalog is closed")
             self._start()
-            self._queue.put(_Job(work, future))
-        return future
+            self._queue.put(job)
+        return job.future
 
     def refuse_inside_a_work(self) -> None:
-        """Raise `RuntimeError` on the writer's thread: a write would wait for itself, a read would not see its own."""
-        if threading.current_thread() is self._thread:
+        """Raise `RuntimeError` inside a work: a write would wait for itself, a read would not see its own."""
+        if self._worker == threading.get_ident():
             raise RuntimeError("inside a work only its transaction may be used")
 
     def close(self) -> None:
@@ -75,6 +85,8 @@ class GroupWriter:
                 self._queue.put(None)
         if self._thread is not None:
             self._thread.join()
+        with self._turn:
+            self._disconnect()
 
     def _start(self) -> None:
         if self._thread is None:
@@ -85,24 +97,50 @@ class GroupWriter:
     def _serve(self) -> None:
         while self._serve_next():
             pass
-        self._disconnect()
 
     def _serve_next(self) -> bool:
         # One call a group, so that nothing of it stays referenced while the thread waits for the next.
         first = self._queue.get()
         if first is None:
             return False
-        group: list[_Job] = []
-        try:
-            with exclusive(self._lock_file):
-                group = self._gather(first)
-                self._commit(group)
-        except OSError as error:
-            group = group or self._gather(first)
-            _fail_all(group, Unavailable(f"the catalog's lock does not answer ({error.strerror})"))
+        with self._turn:
+            group = self._serve_group(first)
         for job in group:
             job.resolve()
         return True
+
+    def _serve_here(self, job: _Job) -> bool:
+        """Serve a job, and those that wait, in the caller's thread; not where he would have to wait for his turn."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._closed:
+                return False
+            group = self._serve_group(job, wait=False)
+        except BlockingIOError:
+            return False
+        finally:
+            self._turn.release()
+        for served in group:
+            served.resolve()
+        return True
+
+    def _serve_group(self, first: _Job, *, wait: bool = True) -> list[_Job]:
+        """Commit a group and return it. Raises `BlockingIOError` instead of waiting for another process."""
+        group: list[_Job] = []
+        try:
+            with exclusive(self._lock_file, wait=wait):
+                self._worker = threading.get_ident()
+                group = self._gather(first)
+                self._commit(group)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            group = group or self._gather(first)
+            _fail_all(group, Unavailable(f"the catalog's lock does not answer ({error.strerror})"))
+        finally:
+            self._worker = None
+        return group
 
     def _gather(self, first: _Job) -> list[_Job]:
         """Take what waits, but for what was cancelled meanwhile. Called when it is our turn: more have come by then."""
@@ -139,9 +177,11 @@ class GroupWriter:
             with engine_errors_translated():
                 connection = self._connected()
                 connection.execute("BEGIN IMMEDIATE")
+                alone = len(group) == 1
                 for job in group:
-                    job.attempt(connection)
-                connection.execute("COMMIT")
+                    job.attempt(connection, alone=alone)
+                if not (alone and group[0].error):
+                    connection.execute("COMMIT")
         except StorageFull:
             raise  # the engine has rolled back, and its files are in order
         except BaseException:
@@ -221,20 +261,25 @@ class _Job:
     error: BaseException | None = None
     frees_room: bool = False
 
-    def attempt(self, connection: sqlite3.Connection) -> None:
-        """Run the work in a savepoint; what it raises undoes it alone and is kept for its caller."""
+    def attempt(self, connection: sqlite3.Connection, *, alone: bool) -> None:
+        """Run the work; what it raises undoes it alone and is kept for its caller: by a savepoint among others.
+
+        What fails `alone` ends the transaction.
+        """
         self.result = self.error = None
-        connection.execute("SAVEPOINT work")
+        if not alone:
+            connection.execute("SAVEPOINT work")
         transaction = SqliteTransaction(connection)
         try:
             self.result = self.work(transaction)
             transaction.refuse_after_failure()
-            connection.execute("RELEASE work")
+            if not alone:
+                connection.execute("RELEASE work")
         except BaseException as error:  # noqa: BLE001  it is its caller's, whatever it is
             if not connection.in_transaction:
                 _refuse_group(error)
-            connection.execute("ROLLBACK TO work")
-            connection.execute("RELEASE work")
+            for statement in ("ROLLBACK",) if alone else ("ROLLBACK TO work", "RELEASE work"):
+                connection.execute(statement)
             self.error = error
         finally:
             self.frees_room = transaction.makes_room
@@ -262,11 +307,14 @@ def _fail_all(group: list[_Job], error: Exception) -> None:
 
 
 @contextmanager
-def exclusive(lock_file: Path) -> Iterator[None]:
-    """Hold the lock that orders the writing processes; the kernel frees it when its holder dies."""
+def exclusive(lock_file: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock that orders the writing processes; the kernel frees it when its holder dies.
+
+    Without `wait` it raises `BlockingIOError` when another process has it.
+    """
     fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         # Said aloud, as closing frees it only when no child between fork and exec has it too.

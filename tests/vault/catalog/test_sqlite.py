@@ -172,9 +172,40 @@ class TestGroupCommit:
             assert not path.with_name("catalog.db-wal").exists()
             names(database)
             assert threading.active_count() == before
-            add(database, "a")
+            add(database, "a")  # nobody else works: it is done in this thread
+            assert threading.active_count() == before
+            database.submit(lambda tx: tx.query(ADD, name="b", owner="me")).result(20)
             assert threading.active_count() == before + 1
         assert threading.active_count() == before
+
+    def test_a_work_that_ends_its_own_transaction_is_told_that_nothing_is_kept(self, database):
+        def work(tx):
+            tx.query(ADD, name="lost", owner="me")
+            tx.query("ROLLBACK")
+
+        with pytest.raises(Exception, match="transaction"):
+            database.write(work)
+        add(database, "after")
+        assert names(database) == ["after"]
+
+    def test_who_comes_while_another_process_writes_waits_in_the_queue(self, database, path):
+        with exclusive(path.with_name("catalog.db.writer-lock")):
+            future = database.begin(lambda tx: tx.query(ADD, name="late", owner="me"))
+            assert not future.done()
+            assert future.cancel()
+            database.begin(lambda tx: tx.query(ADD, name="later", owner="me"))
+        add(database, "last")
+        assert sorted(names(database)) == ["last", "later"]
+
+    def test_works_begun_by_many_threads_are_all_kept(self, database):
+        def begin(number):
+            return database.begin(lambda tx: tx.query(ADD, name=str(number), owner="me"))
+
+        with ThreadPoolExecutor(8) as pool:
+            begun = list(pool.map(begin, range(200)))
+        for future in begun:
+            future.result(20)
+        assert len(names(database)) == 200
 
     def test_a_reader_in_use_when_the_database_closes_ends_well(self, database, path):
         slow = (
