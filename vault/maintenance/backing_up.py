@@ -1,11 +1,12 @@
 """A backup of a vault that goes on serving.
 
     the mark is set: nothing is removed any more that a row named
-      -> the catalog, as of one moment -> the objects that it names -> repositories -> audit log
-      -> sums and manifest -> the backup gets its name
+      -> where branches and tags are -> the catalog, as of one moment -> the objects that it names
+      -> repositories -> audit log -> sums and manifest -> the backup gets its name
 
 Objects never change and do not go while the mark is held, so each row of the catalog's copy has its object. What is
-written after that moment is in the next backup; a repository may be ahead of the catalog, never behind it.
+written after that moment is in the next backup. Commits are those of just before it: each Git LFS object that they
+point to had its row when they were made. A repository that was empty then may be ahead of the catalog.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ class _Making:
         self._folder = place.snapshots / (self._name + UNFINISHED)
         self._sums = Sums(place.folder)
         self._damaged: list[str] = []
+        self._refs: dict[str, bytes] = {}
         self._size = 0
 
     def make(self, wishes: Wishes, mark: Mark) -> Snapshot:
@@ -136,6 +138,7 @@ class _Making:
         return Snapshot(named)
 
     def _fill(self, wishes: Wishes) -> None:
+        self._look_at_refs()
         named = self._catalog()
         self._objects(named.objects, link=wishes.link)
         bundled = self._repositories(named.repositories)
@@ -145,6 +148,11 @@ class _Making:
         sums = self._sums.write(self._folder / SUMS)
         manifest = self._manifest(named, bundled, sums, keyring=wishes.with_keyring)
         write_durably(self._folder / MANIFEST, manifest.dump().encode())
+
+    def _look_at_refs(self) -> None:
+        for _, repository in self._parts.repositories.folders():
+            with suppress(Damaged, Unavailable, OSError):  # told of when it is bundled
+                self._refs[repository.stem] = bundles.refs_of(repository)
 
     def _catalog(self) -> Named:
         """Write the catalog, and return what it names."""
@@ -228,7 +236,7 @@ class _Making:
         if not repository.is_dir():
             raise Damaged(f"{name} is missing from the disk")
         file = self._folder / REPOSITORIES / f"{name}.bundle"
-        told = bundles.refs_of(repository)
+        told = self._refs.pop(name, b"") or bundles.refs_of(repository)
         if not told:
             return ""
         refs = hashlib.sha256(told).hexdigest()

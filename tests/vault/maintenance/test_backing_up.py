@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,13 +20,17 @@ from tests.reliability.stored import edit, rows
 from vault.catalog import portable
 from vault.catalog.families import FAMILIES
 from vault.catalog.schema import MIGRATIONS
-from vault.errors import BadKeyring, Busy, Conflict, Damaged, StorageFull, Unavailable, UnknownKey
+from vault.errors import BadKeyring, Busy, Conflict, Damaged, NotFound, StorageFull, Unavailable, UnknownKey
 from vault.maintenance import backing_up
 from vault.maintenance.backing_up import Wishes, back_up
 from vault.maintenance.mark import Mark
 from vault.maintenance.place import Snapshot, find
+from vault.models import Role
+from vault.repositories import Action, Change
+from vault.repositories.pointers import pointer_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.postgres import PostgresServer
@@ -88,6 +92,35 @@ class TestARestoredVault:
             assert set(other.blobs.ids()) == set(services.blobs.ids())
         [ours], [theirs] = (folder.glob("repositories/??/*.git") for folder in (data, tmp_path / "restored"))
         assert refs(ours) == refs(theirs) != ""
+
+    def test_has_the_git_lfs_objects_of_all_its_commits(
+        self, services: Services, data: Path, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also of those that were made while the backup was."""
+        snapshot, user, project = services.database.snapshot, services.people.administrator(), services.projects.get(1)
+        assert user is not None
+
+        @contextmanager
+        def followed_by_a_commit() -> Iterator[Any]:
+            with snapshot() as found:
+                yield found
+            change = Change(Action.CREATE, "late.lfs", "main", "late", b"not in the copy of the catalog")
+            services.repositories.writing.write(project, user, Role.OWNER, change)
+
+        monkeypatch.setattr(services.database, "snapshot", followed_by_a_commit)
+        backup(services, data, target)
+        restored_from(target, data, tmp_path / "restored")
+
+        with closing(open_services(Settings(data=tmp_path / "restored"))) as other:
+            for name in ("small.lfs", "large.lfs"):
+                text = other.repositories.reading.content(
+                    project, other.repositories.reading.file(project, "main", name)
+                )
+                pointer = pointer_in(text)
+                assert pointer is not None
+                assert other.lfs.get(1, pointer.oid) is not None
+            with pytest.raises(NotFound):
+                other.repositories.reading.file(project, "main", "late.lfs")
 
     def test_is_for_its_owner_alone(self, services: Services, data: Path, target: Path, tmp_path: Path) -> None:
         before = os.umask(0)
