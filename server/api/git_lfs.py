@@ -230,7 +230,7 @@ def _object(told: Mapping[str, Any]) -> Asked:
 
 
 def _answer(body: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(text=json.dumps(body, ensure_ascii=False), status=status, headers=headers, content_type=MEDIA)
+    return web.Response(text=json.dumps(body), status=status, headers=headers, content_type=MEDIA)
 
 
 def _told(*answers: Answer, refusals: Sequence[int] = ()) -> About:

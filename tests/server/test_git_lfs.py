@@ -115,6 +115,11 @@ class TestBatch:
         assert [each.get("error", {}).get("code") for each in told] == [None, 404, 422, 422, 422]
         assert told[1]["error"]["message"].startswith("Object does not exist on the server")
 
+    def test_tells_what_is_wrong_with_a_name_that_is_no_text(self, lfs: Lfs) -> None:
+        [told] = lfs.batch("upload", {"oid": "\ud800", "size": 1}).json["objects"]
+
+        assert (told["oid"], told["error"]["code"]) == ("\ud800", 422)
+
     def test_does_not_have_an_object_of_another_size(self, lfs: Lfs) -> None:
         lfs.put(b"here")
         other = {"oid": oid_of(b"here"), "size": 5}
