@@ -10,11 +10,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CBC
-
 from parsers import der
 from parsers.interface import Unreadable
 
@@ -211,11 +206,20 @@ class _Pkcs12Scheme:
 
 
 def _aes(key: bytes, iv: bytes, data: bytes) -> bytes:
+    # A quarter of what a child would load, and most files need none of it.
+    from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415 - as said
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.modes import CBC  # noqa: PLC0415
+
     decryptor = Cipher(AES(key), CBC(iv)).decryptor()
     return _unpadded(decryptor.update(_whole_blocks(data, 16)), 16)
 
 
 def _triple_des(key: bytes, iv: bytes, data: bytes) -> bytes:
+    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.modes import CBC  # noqa: PLC0415
+
     decryptor = Cipher(TripleDES((key + key[:8])[:24]), CBC(iv)).decryptor()
     return _unpadded(decryptor.update(_whole_blocks(data, 8)), 8)
 
