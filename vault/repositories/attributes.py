@@ -11,10 +11,9 @@ import struct
 import tempfile
 from typing import TYPE_CHECKING
 
-from pygit2.enums import FileMode
-
 from vault.errors import CannotCommit
 from vault.repositories import program
+from vault.repositories.modes import FileMode
 from vault.repositories.trees import child
 
 if TYPE_CHECKING:

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
-import pygit2
-
 from vault.repositories import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pygit2
+
     from vault.repositories.opened import OpenRepository
+else:
+    from vault.repositories.libgit2 import pygit2
 
 
 class Lines(NamedTuple):

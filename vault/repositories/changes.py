@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pygit2.enums import FileMode
-
 from vault.errors import CannotCommit
 from vault.repositories.lending import lend
+from vault.repositories.modes import FileMode
 from vault.repositories.paths import check_writable_path
 from vault.repositories.trees import Entry, child
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import pygit2
-
 from vault.repositories import program
 from vault.repositories.locks import git_at_work
 from vault.repositories.store import sync
 
 if TYPE_CHECKING:
+    import pygit2
+
     from vault.repositories.opened import OpenRepository
+else:
+    from vault.repositories.libgit2 import pygit2
 
 # libgit2 holds the interpreter's lock while it reads or writes a blob: 4 MiB take it 15 ms to read, 80 to write.
 LARGE = 4 * 1024 * 1024

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import pygit2
-from pygit2.enums import FileMode
-
 from vault.repositories import program
 from vault.repositories.lending import lend
+from vault.repositories.modes import FileMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import pygit2
+
     from vault.repositories.opened import OpenRepository
+else:
+    from vault.repositories.libgit2 import pygit2
 
 # What is walked by then has taken less time than starting the git program does (25 us for a commit that was never read
 # before, 2.5 ms for git), so that the whole never takes much longer than the better of the two.

@@ -13,13 +13,15 @@ import zlib
 from array import array
 from typing import TYPE_CHECKING
 
-import pygit2
-
 from vault.errors import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    import pygit2
+else:
+    from vault.repositories.libgit2 import pygit2
 
 # `blob`, a blank, decimal digits and a NUL; before them, deflated, may come a table.
 HEAD_LIMIT, HEAD_DEFLATED = 64, 1024

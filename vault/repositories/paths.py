@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import pygit2
-
 from vault.errors import CannotCommit, UnsafePath
+
+if TYPE_CHECKING:
+    import pygit2
+else:
+    from vault.repositories.libgit2 import pygit2
 
 # GitLab's check (lib/gitlab/path_traversal.rb): `..` as a segment, a name of dots alone, a line break.
 TRAVERSAL = re.compile(r"\A\.{1,2}\Z|\A\.\.[/\\]|[/\\]\.\.\Z|[/\\]\.\.[/\\]|[\n\r]")

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pygit2
-
 from vault.errors import NotFound
 from vault.repositories import program
 from vault.repositories.blame import blame
@@ -22,11 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import pygit2
+
     from vault.models import Project
     from vault.repositories.blame import BlameRange, Lines
     from vault.repositories.facts import Facts
     from vault.repositories.opened import OpenRepository
     from vault.repositories.store import Store
+else:
+    from vault.repositories.libgit2 import pygit2
 
 
 @dataclass(frozen=True, slots=True)

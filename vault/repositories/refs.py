@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import pygit2
-
 from vault.errors import Unavailable
 from vault.repositories import program
 from vault.repositories.lending import lend
@@ -17,7 +15,11 @@ from vault.repositories.store import sync
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pygit2
+
     from vault.repositories.opened import OpenRepository
+else:
+    from vault.repositories.libgit2 import pygit2
 
 NOWHERE = "0" * 40
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import pygit2
-
 from vault.errors import NotFound
 from vault.repositories.lending import lend
 
 if TYPE_CHECKING:
+    import pygit2
+
     from vault.repositories.opened import OpenRepository
+else:
+    from vault.repositories.libgit2 import pygit2
 
 REFUSED = re.compile(r"\A-|[:\\\s\x00-\x1f\x7f]")
 STEP = re.compile(r"[~^][0-9]{0,7}|\^\{(?:commit)?\}")

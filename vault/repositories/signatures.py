@@ -6,10 +6,12 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-import pygit2
-
 if TYPE_CHECKING:
+    import pygit2
+
     from vault.models import User
+else:
+    from vault.repositories.libgit2 import pygit2
 
 # What git strips from the ends of a name (its ident.c), and what no name may hold.
 CRUD = "".join(map(chr, range(33))) + ".,:;<>\"\\'"

@@ -9,9 +9,6 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeVar
 
-import pygit2
-from pygit2.enums import ConfigLevel
-
 from vault import clock
 from vault.catalog import repositories as sql
 from vault.errors import Conflict, Damaged, NotFound
@@ -23,19 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    import pygit2
+
     from vault.catalog.database import Database, Transaction
     from vault.models import Project
+else:
+    from vault.repositories.libgit2 import pygit2
 
 T = TypeVar("T")
 
 # Each holds files open and a cache of its own, about 20 times as quick as a fresh one.
 OPEN_IN_A_THREAD = 16
-# What libgit2 keeps for all of them together, in each process; left alone, 256 MiB, every pack it ever read, and as
-# much of them in memory as there is.
-# It counts the bytes of commits and trees, which take two and a half times as much once they are parsed: 31 MiB.
-CACHE_BYTES = 12 * 1024 * 1024
-OPEN_PACKS = 128
-WINDOW_BYTES, WINDOWS_BYTES = 4 * 1024 * 1024, 64 * 1024 * 1024
 CONFIG = "[core]\n\tbare = true\n\trepositoryformatversion = 0\n\tfilemode = true\n[gc]\n\tauto = 0\n"
 
 
@@ -47,7 +42,6 @@ class Store:
         self._root = root
         self._handles = _Handles()
         self._sound = Sound()
-        _configure()
 
     def folder(self, project_id: int) -> Path | None:
         """Return where the project's repository lies, None while it has none."""
@@ -187,17 +181,6 @@ class Store:
 class _Handles(threading.local):
     def __init__(self) -> None:
         self.known: OrderedDict[Path, OpenRepository] = OrderedDict()
-
-
-def _configure() -> None:
-    """Have libgit2 make durable what it writes, keep little, and read no configuration but a repository's own."""
-    pygit2.settings.enable_fsync_gitdir(True)
-    pygit2.settings.cache_max_size(CACHE_BYTES)
-    pygit2.settings.mwindow_file_limit = OPEN_PACKS
-    pygit2.settings.mwindow_size, pygit2.settings.mwindow_mapped_limit = WINDOW_BYTES, WINDOWS_BYTES
-    pygit2.settings.owner_validation = False  # the folder is the vault's, closed to everybody else
-    for level in (ConfigLevel.SYSTEM, ConfigLevel.GLOBAL, ConfigLevel.XDG, ConfigLevel.PROGRAMDATA):
-        pygit2.settings.search_path[level] = ""
 
 
 def make(folder: Path, default_branch: str) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pygit2.enums import FileMode
-
 from vault.repositories.lending import lend
+from vault.repositories.modes import FileMode
 
 if TYPE_CHECKING:
     import pygit2
