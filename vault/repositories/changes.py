@@ -109,7 +109,7 @@ def tree_with(opened: OpenRepository, place: Place, entry: Entry | None) -> pygi
             lend(builder.remove, name)
         else:
             opened.check(entry.id)
-            lend(builder.insert, name, entry.id, entry.mode)
+            builder.insert(name, entry.id, entry.mode)  # which loses no name
         written = builder.write()
         entry = Entry(written, FileMode.TREE) if len(builder) else None
     return written

@@ -10,6 +10,8 @@ import ctypes
 import sys
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+import pygit2
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,16 +23,22 @@ _release.argtypes, _release.restype = (ctypes.py_object,), None
 
 
 def lend(function: Callable[Concatenate[str, P], T], name: str, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return `function(name, ...)`; if it keeps the name, which nobody else has, the name is taken back.
+    """Return `function(name, ...)`; if it lost the name, that is taken back.
 
-    The function has to be pygit2's own, in C: the frames of one in Python may rightly hold the name after an error.
+    The function has to be one of pygit2's own, in C, that keeps no name: who else holds it would hold what is freed.
     """
-    own = name[:1] + name[1:]  # a string of our own: nothing but this call changes how often it is referred to
-    if len(own) < 2:  # of these Python may have one for all, and none is lost
-        return function(own, *args, **kwargs)
+    if len(name) < 2 and name < "\u0100":  # of these Python has one for all, and none is lost
+        return function(name, *args, **kwargs)
+    own = f"{name}/"[:-1]  # a string of our own: nothing but this call changes how often it is referred to
     before = sys.getrefcount(own)
     try:
-        return function(own, *args, **kwargs)
-    finally:
-        if sys.getrefcount(own) > before:
+        found = function(own, *args, **kwargs)
+    except (KeyError, pygit2.InvalidSpecError) as error:
+        # These have it in `args` or nowhere. Of another error it is not known: then it is rather lost.
+        error.args = tuple([name if each is own else each for each in error.args])
+        if sys.getrefcount(own) == before + 1:
             _release(own)
+        raise
+    if sys.getrefcount(own) == before + 1:
+        _release(own)
+    return found

@@ -40,6 +40,7 @@ def opened(site: Site) -> OpenRepository:
 class TestNames:
     def test_of_branches_that_are_missing_are_not_lost(self, opened: OpenRepository) -> None:
         assert left_behind(lambda name: ref_target(opened, f"refs/heads/{name}")) < ROUNDS / 10
+        assert left_behind(lambda name: ref_target(opened, f"refs/heads/{name}..")) < ROUNDS / 10
 
     def test_of_branches_that_are_there_are_not_lost(self, opened: OpenRepository) -> None:
         assert left_behind(lambda name: ref_target(opened, f"refs/heads/{name[:0]}main")) < ROUNDS / 10
@@ -54,11 +55,31 @@ class TestNames:
 
         assert left_behind(work) < ROUNDS / 10
 
-    def test_of_new_entries_are_not_lost(self, opened: OpenRepository) -> None:
+    def test_of_entries_that_are_written_and_removed_are_not_lost(self, opened: OpenRepository) -> None:
         builder, blob = opened.git.TreeBuilder(), opened.git.create_blob(b"x")
 
         def work(name: str) -> None:
-            lend(builder.insert, name, blob, pygit2.enums.FileMode.BLOB)
+            builder.insert(name, blob, pygit2.enums.FileMode.BLOB)
             lend(builder.remove, name)
 
         assert left_behind(work) < ROUNDS / 10
+
+    @pytest.mark.parametrize("name", ["日", "a b", "日本", "a\0b", "ab\ud800", "\udc80x", "x" * 5000, "a..b"])
+    def test_are_still_their_callers_after_an_error(self, opened: OpenRepository, name: str) -> None:
+        tree, builder = opened.git.revparse_single("main").tree, opened.git.TreeBuilder()
+        before = sys.getrefcount(name)
+
+        for function in (opened.git.lookup_reference, tree.__getitem__, tree.__contains__, builder.remove):
+            texts = {attempt(function, name) for _ in range(100)}
+
+            assert len(texts) == 1
+            assert sys.getrefcount(name) == before
+
+
+def attempt(function: Callable[[str], object], name: str) -> str:
+    """Return what the error says, an empty string where there is none."""
+    try:
+        lend(function, name)
+    except (LookupError, ValueError, TypeError, pygit2.GitError) as error:
+        return str(error)
+    return ""
