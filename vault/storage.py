@@ -13,6 +13,7 @@ import secrets
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from vault import clock
@@ -120,8 +121,7 @@ class SealedStorage:
 
     def writer(self, family: str, project_id: int) -> BlobWriter:
         """Return a writer for one new object; use it in a `with` block and call `finish` at the end."""
-        identity = BlobIdentity(self._keyring.instance, secrets.token_hex(16), family, project_id)
-        return BlobWriter(self.uses, self._blobs, identity)
+        return BlobWriter(self.uses, self._blobs, self._keyring.instance, family, project_id)
 
     def put(self, family: str, project_id: int, data: bytes | bytearray | memoryview) -> SealedBlob:
         """Seal `data` and make it durable. Raises `StorageFull`, `Unavailable`, `BadKeyring`: then nothing is kept."""
@@ -302,18 +302,28 @@ class SealedStorage:
 
 
 class BlobWriter:
-    """Takes the plaintext of one object in pieces; up to 64 KiB it stays in memory and goes into the catalog row."""
+    """Takes the plaintext of one object in pieces; up to 64 KiB it stays in memory and goes into the catalog row.
 
-    def __init__(self, keys: KeyUses, blobs: BlobStore, identity: BlobIdentity) -> None:
+    So much of it is neither hashed nor named before `finish`: an event loop may take it.
+    """
+
+    def __init__(self, keys: KeyUses, blobs: BlobStore, instance: str, family: str, project_id: int) -> None:
         self._keys = keys
         self._blobs = blobs
-        self._identity = identity
-        self._data_key = new_data_key()
+        self._instance, self._family, self._project_id = instance, family, project_id
         self._hash = hashlib.sha256()
         self._size = 0
         self._small = bytearray()
         self._sealing: SealingWriter | None = None
         self._stack = ExitStack()
+
+    @cached_property
+    def _identity(self) -> BlobIdentity:
+        return BlobIdentity(self._instance, secrets.token_hex(16), self._family, self._project_id)
+
+    @cached_property
+    def _data_key(self) -> bytes:
+        return new_data_key()
 
     def __enter__(self) -> Self:
         return self
@@ -332,23 +342,27 @@ class BlobWriter:
 
     def write(self, data: bytes | bytearray | memoryview, /) -> None:
         """Append plaintext; the buffer may be used again when this returns."""
-        self._hash.update(data)
         self._size += len(data)
         if self._sealing is None and len(self._small) + len(data) <= INLINE_LIMIT:
             self._small += data
             return
-        self._sealing_writer().write(data)
+        sealing = self._sealing_writer()
+        self._hash.update(data)
+        sealing.write(data)
 
     def _sealing_writer(self) -> SealingWriter:
         if self._sealing is None:
             sink = self._stack.enter_context(self._blobs.writer(str(self._identity.blob_id)))
             self._sealing = SealingWriter(sink, self._data_key, self._identity.aad())
+            self._hash.update(self._small)
             self._sealing.write(self._small)
             self._small = bytearray()
         return self._sealing
 
     def finish(self) -> SealedBlob:
         """Make the object durable and return it, wrapped; it still needs its row (`SealedStorage.insert`)."""
+        if self._sealing is None:
+            self._hash.update(self._small)
         digest = self._hash.digest()
         aad = self._identity.wrap_aad(self._size, digest)
         sealed: bytes | None = None
