@@ -42,6 +42,8 @@ REFUSALS = frozenset((401, 403, 404, 429))
 UNANSWERED = 499
 BROKEN_OFF = 500
 PLACE = re.compile(r"\{(\w+):[^{}]*\}")
+# How most answers to a POST begin.
+ID_FIRST = re.compile(rb'{"id":([0-9]+)[,}]')
 # What stands for a part of a path that is a secret itself.
 HIDDEN = frozenset(("secret",))
 LONGEST_TARGET = 1000
@@ -232,6 +234,8 @@ def _made(response: web.StreamResponse | None) -> str:
     """Return the id of what was made, as the answer tells it, as the end of its path."""
     if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
         return ""
+    if begun := ID_FIRST.match(response.body):
+        return f"/{begun[1].decode()}"
     with suppress(ValueError):
         body = json.loads(response.body)
         if isinstance(body, dict) and isinstance(body.get("id"), int):
