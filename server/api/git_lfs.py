@@ -39,6 +39,7 @@ LONGEST_SIZE = 18
 # git-lfs asks for 100 at a time.
 MOST_OBJECTS = 1000
 GONE = "Object does not exist on the server or you don't have permissions to access it"
+NO_OID = "has to be a SHA-256 in lower-case hex"
 NO_LOCKS = "Git LFS locks are not kept here"
 
 
@@ -163,6 +164,8 @@ async def upload(request: web.Request) -> web.Response:
     caller = permitted(await identified(request), PUSH)
     assert caller.who is not None, "nobody may push"
     oid, size = request.match_info["oid"], _size(request)
+    if not OID.fullmatch(oid):
+        raise Invalid("oid", NO_OID)
     offload, objects = request.app[OFFLOAD], request.app[SERVICES].lfs
     async with request.app[SHARED].places.of(sender(caller.who)):
         pipe = Pipe(offload, objects.writer(caller.project.id))
@@ -177,8 +180,10 @@ async def upload(request: web.Request) -> web.Response:
 
 
 def _size(request: web.Request) -> int:
-    """Return the size that an address tells. Raises `TooLarge`."""
+    """Return the size that an address tells. Raises `NotFound` where it is none, `TooLarge`."""
     digits, limit = request.match_info["size"], request.app[SETTINGS].lfs_object_bytes
+    if not (digits.isascii() and digits.isdecimal()):
+        raise NotFound("LFS Object")
     if len(digits) > LONGEST_SIZE or int(digits) > limit:
         raise TooLarge(limit, f"413 Request Entity Too Large: an object may have {limit} bytes")
     return int(digits)
@@ -225,7 +230,7 @@ def _object(told: Mapping[str, Any]) -> Asked:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 2**63:
         return Asked(str(oid), 0, "size has to be a number of bytes")
     if not isinstance(oid, str) or not OID.fullmatch(oid):
-        return Asked(str(oid), size, "oid has to be a SHA-256 in lower-case hex")
+        return Asked(str(oid), size, f"oid {NO_OID}")
     return Asked(oid, size)
 
 
@@ -251,12 +256,12 @@ def _talk(*refusals: int) -> About:
 TAKEN = replace(_told(Answer(200, "kept"), refusals=(408, 413, 415, 422)), media=(OCTETS,))
 SENT = replace(_told(*sends().answers), headers=sends().headers)
 LFS = f"{ROOT}/info/lfs"
-OBJECT = f"{ROOT}/gitlab-lfs/objects/{{oid:[0-9a-f]+}}"
+OBJECT = f"{ROOT}/gitlab-lfs/objects/{{oid:[^/]+}}"
 ENDPOINTS = (
     Endpoint("POST", f"{LFS}/objects/batch", batch, action="lfs_object.batch", open=True, about=_talk(409)),
     Endpoint("POST", f"{LFS}/verify", verify, action="lfs_object.verify", open=True, about=_talk()),
     Endpoint("GET", OBJECT, download, action="lfs_object.download", secret=True, open=True, about=SENT),
-    Endpoint("PUT", f"{OBJECT}/{{size:[0-9]+}}", upload, action="lfs_object.upload", open=True, about=TAKEN),
+    Endpoint("PUT", f"{OBJECT}/{{size:[^/]+}}", upload, action="lfs_object.upload", open=True, about=TAKEN),
     *(
         Endpoint(method, f"{LFS}/locks{{rest:.*}}", locks, action="lfs_object.lock", open=True, about=UNLISTED)
         for method in ("GET", "POST")

@@ -199,13 +199,14 @@ class TestUploading:
         ("oid", "size", "status"),
         [
             ("0" * 64, len(BYTES), 422),
-            (oid_of(BYTES).upper(), len(BYTES), 404),
+            (oid_of(BYTES).upper(), len(BYTES), 422),
             (oid_of(BYTES)[:-1], len(BYTES), 422),
             (oid_of(BYTES), len(BYTES) + 1, 422),
             (oid_of(BYTES), len(BYTES) - 1, 413),
             (oid_of(BYTES), 2**31, 413),
             (oid_of(BYTES), "9" * 5000, 413),
             (oid_of(BYTES), "-1", 404),
+            (oid_of(BYTES), "%D9%A3", 404),
         ],
     )
     def test_of_what_is_not_the_object_is_refused_and_leaves_nothing(

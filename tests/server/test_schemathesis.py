@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -71,6 +72,7 @@ def scene(vault: RunningVault) -> Scene:
     upload = made.root.post(f"{made.own}/uploads", files={"file": ("a.bin", b"1")}).json
     change = {"branch": "main", "commit_message": "m", "content": "one\n"}
     assert made.root.post(f"{made.own}/repository/files/a%2Fb.txt", json=change).status == 201
+    made.vault.services.lfs.keep(made.project["id"], b"12345")
     job, client = made.left()
     assert client.put(f"/jobs/{job}", json={"token": client.token, "state": "success"}).status == 200
     _, secret, filename = upload["url"].removeprefix("/").split("/")
@@ -87,6 +89,8 @@ def scene(vault: RunningVault) -> Scene:
         token_id="1",
         path=made.project["path_with_namespace"],
         job_token=str(made.left()[1].token),
+        oid=sha256(b"12345").hexdigest(),
+        size="5",
     )
     return made
 
