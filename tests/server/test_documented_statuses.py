@@ -134,12 +134,12 @@ class Walk:
 
         for failing in (fail, full):
             log = type(services.audit)
-            with self.patched((log, "check", failing), (log, "record", failing)):
+            with self.patched(*((log, name, failing) for name in ("check", "expect", "record"))):
                 self.send(right)
         if right.method != "GET":
             files, database = services.repositories, type(services.database)
             git = [(type(files.writing), "land", full), (type(files.serving), "pushing", full)]
-            with self.patched((database, "write", full), (database, "submit", full), *git):
+            with self.patched(*((database, name, full) for name in ("write", "submit", "begin")), *git):
                 self.send(right)
 
     def _bodies(self, right: Right) -> None:
