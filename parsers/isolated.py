@@ -33,6 +33,7 @@ Found = TypeVar("Found", Inspection, Inspection | None)
 
 _BOOT = "import sys; sys.path[:0] = sys.argv[1:]; from parsers.child import main; main()"
 _FOLDER = str(Path(__file__).resolve().parent.parent)
+_SOON = 0.04  # a child is waited for so long before there is another: most looks are shorter, and a child is 22 MiB
 _START_SECONDS = 2.5  # that a caller waits for a new child; one that takes longer goes on starting
 _HOPELESS_SECONDS = 30.0
 _QUEUED = Inspection(error="queued")
@@ -74,9 +75,8 @@ class Pool:
         self._lock = threading.Lock()
         folders = [str(folder.resolve()) for folder in plugin_folders]
         self._all = [_Seat(deadline, files_per_child, folders) for _ in range(workers)]
-        self._seats: queue.LifoQueue[_Seat] = queue.LifoQueue()
-        for seat in self._all:
-            self._seats.put(seat)
+        self._unused = list(self._all)
+        self._seats: queue.LifoQueue[_Seat] = queue.LifoQueue()  # those that were used, and are free
 
     @property
     def processes(self) -> list[int]:
@@ -132,21 +132,33 @@ class Pool:
         """End the children; waits for the files being read. From then on every file is "queued"."""
         with self._lock:
             already, self._closed = self._closed, True
-        for _ in () if already else self._all:
+            used = len(self._all) - len(self._unused)
+        for _ in range(0 if already else used):
             self._seats.get().close()
 
     def _take(self) -> _Seat | None:
         with self._lock:
-            if self._closed or (self._waiting >= self._queue_limit and self._seats.empty()):
+            if self._closed or (self._waiting >= self._queue_limit and self._seats.empty() and not self._unused):
                 return None
             self._waiting += 1
         try:
-            return self._seats.get(timeout=self._patience)
-        except queue.Empty:
-            return None
+            return self._used(_SOON) or self._another() or self._used(self._patience)
         finally:
             with self._lock:
                 self._waiting -= 1
+
+    def _used(self, seconds: float) -> _Seat | None:
+        """Return a seat that was used before, when one is free in time; there is none before the first."""
+        if len(self._unused) == len(self._all):
+            return None
+        try:
+            return self._seats.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def _another(self) -> _Seat | None:
+        with self._lock:
+            return self._unused.pop() if self._unused and not self._closed else None
 
 
 class _Seat:

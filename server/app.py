@@ -22,6 +22,7 @@ from server.app_keys import (
     METRICS,
     OFFLOAD,
     READINESS,
+    RECEIVING,
     ROOM,
     SERVICES,
     SETTINGS,
@@ -33,6 +34,7 @@ from server.metrics import Metrics
 from server.notify.schedule import telling
 from server.offload import Offload
 from server.readiness import Readiness
+from server.receiving import Receiving
 from server.room import Room
 from server.routing import Router
 from server.shared import Shared
@@ -72,6 +74,7 @@ def make_app(services: Services, settings: Settings, shared: Shared | None = Non
     )
     app[LOGINS] = auditing.Logins()
     app[ROOM] = Room()
+    app[RECEIVING] = Receiving()
     app[TURNS] = Turns()
     app[GIT_SLOTS] = asyncio.Semaphore(settings.git_programs)
     app[TRUSTED] = settings.trusted_proxies()

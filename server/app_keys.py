@@ -10,6 +10,7 @@ from aiohttp import web
 from server.metrics import Metrics
 from server.offload import Offload
 from server.readiness import Readiness
+from server.receiving import Receiving
 from server.settings import Settings
 from server.shared import Shared
 from server.turns import Turns
@@ -30,6 +31,7 @@ OFFLOAD = web.AppKey("offload", Offload)
 SHARED = web.AppKey("shared", Shared)
 METRICS = web.AppKey("metrics", Metrics)
 ROOM: web.AppKey[Room] = web.AppKey("room", object)  # type: ignore[arg-type]
+RECEIVING = web.AppKey("receiving", Receiving)
 TURNS = web.AppKey("turns", Turns)
 GIT_SLOTS = web.AppKey("git_slots", asyncio.Semaphore)
 # Every endpoint that is served.

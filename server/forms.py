@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
-from server.app_keys import OFFLOAD, TAKE_PLACE
+from server.app_keys import OFFLOAD, RECEIVING, TAKE_PLACE
 from server.errors import BadRequest, Refused
 from server.pace import Pace
 from vault.errors import TooLarge
@@ -127,18 +127,28 @@ async def chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
         raise Refused(415, {"error": "A request body with Content-Encoding is not supported"})
     if (request.content_length or 0) > limit:
         raise TooLarge(limit)
-    if (request.content_length or 0) > MUCH and request.transport is not None:
-        request.transport.max_size = MUCH  # type: ignore[attr-defined]  # what is received in one call
     count = 0
-    pace = Pace(request.content)
-    while data := await pace.next():
-        count += len(data)
-        if count > limit:
-            raise TooLarge(limit)
-        if count > FREE and (take := request.get(TAKE_PLACE)):
-            request[TAKE_PLACE] = None
-            await take()
-        yield data
+    pace, turn = Pace(request.content), request.app[RECEIVING].turn()
+    try:
+        while data := await turn.waiting(pace.next()):
+            count += len(data)
+            if count > limit:
+                raise TooLarge(limit)
+            if count > FREE:
+                if take := request.get(TAKE_PLACE):
+                    request[TAKE_PLACE] = None
+                    await take()
+                await turn.begin()
+                _take_much(request)
+            yield data
+    finally:
+        turn.end()
+
+
+def _take_much(request: web.Request) -> None:
+    """Have more be received in one call: each costs the loop a round."""
+    if request.transport is not None:
+        request.transport.max_size = MUCH  # type: ignore[attr-defined]  # the loop's own transports have it
 
 
 async def whole(request: web.Request, limit: int) -> bytearray:

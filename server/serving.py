@@ -31,6 +31,8 @@ log = logging.getLogger("secure_files.server")
 
 KEEPALIVE = 60.0
 LINGERING = 5.0
+# How much of a body may lie in memory before it is asked for, about: a piece as it was received, of 256 KiB at most.
+READ_AHEAD = 64 * 1024
 LOOK_SECONDS = 0.05
 # What is still running after its grace is cancelled and gets so long to notice.
 CUT_SECONDS = 0.5
@@ -85,6 +87,7 @@ class Runner(web.AppRunner):
             # Bodies that come compressed are refused, and must not be inflated while the rest of them is read off.
             auto_decompress=False,
             keepalive_timeout=KEEPALIVE,
+            read_bufsize=READ_AHEAD,
             lingering_time=LINGERING,
             shutdown_timeout=CUT_SECONDS,
         )

@@ -38,11 +38,12 @@ class Incoming:
         self._size += len(data)
         if self._unknown is not None:
             return
-        self._plain += data
         if self._sift is not None and self._size > INLINE_LIMIT:
-            self._unknown, self._sift = self._sift(bytes(self._plain[:HEAD])), None
+            self._unknown, self._sift = self._sift(bytes(self._plain[:HEAD] + data[:HEAD])[:HEAD]), None
             if self._unknown is not None:
                 self._plain = bytearray()
+                return
+        self._plain += data
 
     def finding(self, inspect: Inspect, name: str, password: str | None) -> Finding:
         """Return what the file holds, as far as a parser knows it."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from parsers import Pool, frames, inspect
+from parsers import Pool, frames, inspect, isolated
 from parsers.interface import HEAD
 
 if TYPE_CHECKING:
@@ -332,6 +332,32 @@ class TestTheQueue:
 
         assert found == [alone[name] for name in names]
         assert len(pool.processes) == 2
+
+    def test_short_looks_share_one_child(self, make_pool: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another is not worth its memory before somebody has to wait."""
+        monkeypatch.setattr(isolated, "_SOON", 20.0)
+        pool = make_pool(workers=3, patience=30)
+        pool.inspect("x.cer", CERTIFICATE)
+
+        with ThreadPoolExecutor(12) as threads:
+            found = list(threads.map(lambda _: pool.inspect("x.cer", CERTIFICATE).error, range(60)))
+
+        assert found == [None] * 60
+        assert len(pool.processes) == 1
+
+    def test_nobody_waits_for_a_long_look_while_there_may_be_another_child(
+        self, make_pool: Callable[..., Pool]
+    ) -> None:
+        pool = make_pool(workers=2, deadline=5.0, patience=30)
+        pool.inspect("x.cer", CERTIFICATE)
+
+        with ThreadPoolExecutor(1) as threads:
+            slow = threads.submit(pool.inspect, "x", b"sleep!60")
+            assert _within(5, pool._seats.empty)
+            assert pool.inspect("x.cer", CERTIFICATE).error is None
+            assert not slow.done()
+            assert len(pool.processes) == 2
+            assert slow.result().error == "timeout"
 
 
 class TestTheEnd:
