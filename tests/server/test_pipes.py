@@ -44,7 +44,7 @@ class Slow:
 
 @pytest.fixture
 def offload() -> Iterator[Offload]:
-    made = Offload(2, reads_are_quick=True)
+    made = Offload(2)
     yield made
     made.close()
 
