@@ -142,7 +142,9 @@ def count_wrong_token(request: web.Request) -> None:
 
 def count_request(request: web.Request, who: Principal) -> None:
     """Note a request against the limit of a token. Raises `Throttled` when it is one too many."""
-    _check_quota(request, request.app[SHARED].rates.of_token(sender(who)))
+    rates = request.app[SHARED].rates
+    if rates.per_token:
+        _check_quota(request, rates.of_token(sender(who)))
 
 
 def count_job_request(request: web.Request, job: Job) -> None:

@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 import time
+from collections import deque
 from contextlib import nullcontext
 from typing import TextIO
 from urllib.parse import quote, unquote, unquote_plus
@@ -127,8 +128,13 @@ class TurnHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque()
         self._turn: asyncio.AbstractEventLoop | None = None
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take the record without the handler's lock, which only writing needs, and without a filter: it has none."""
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record, soon."""
@@ -147,8 +153,8 @@ class TurnHandler(logging.StreamHandler[TextIO]):
         """Write what waits."""
         with self.lock or nullcontext():
             self._turn = None
-            if self._lines:
-                lines, self._lines = self._lines, []
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if lines:
                 self.stream.write("\n".join(lines) + self.terminator)
                 super().flush()
 
