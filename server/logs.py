@@ -78,8 +78,7 @@ class Formatter(logging.Formatter):
         trace = redact(self.formatException(record.exc_info)) if record.exc_info else ""
         if self._json:
             fields = {"time": clock.now(), "level": record.levelname, "logger": record.name, "message": text}
-            told = record.facts.items() if isinstance(record, RequestRecord) else ()
-            facts = {name: _fact(value) for name, value in told}
+            facts = {name: _fact(value) for name, value in getattr(record, "facts", {}).items()}
             return json.dumps({**fields, **facts, **({"trace": trace} if trace else {})})
         head = _shown(f"{clock.now()} {record.levelname} {record.name}: {text}")
         return "\n".join((head, *(_shown("  " + line) for line in trace.split("\n") if line))) if trace else head
