@@ -15,7 +15,18 @@ from tests.harness import RunningVault
 if TYPE_CHECKING:
     from pathlib import Path
 
-# In a process of its own, whose heap is as a server's: buffers that are let go of lie between some that are not.
+# In a process of its own, whose heap is as a server's.
+BETWEEN = """
+buffers = [bytearray(b"x") * 100_000 for _ in range(1_000)]
+kept = buffers[::100]
+del buffers
+"""
+IN_CIRCLES = """
+for _ in range(100):
+    ring = [bytearray(b"x") * 1_000_000]
+    ring.append(ring)
+del ring
+"""
 SCRIPT = """
 from server import memory
 
@@ -24,9 +35,7 @@ def resident():
 
 memory.keep_freed()
 at_first = resident()
-buffers = [bytearray(b"x") * 100_000 for _ in range(1_000)]
-kept = buffers[::100]
-del buffers
+{use}
 before = resident() - at_first
 memory.give_back()
 print(before, resident() - at_first)
@@ -35,8 +44,10 @@ print(before, resident() - at_first)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's own")
 class TestMemoryLetGoOf:
-    def test_goes_back_to_the_system_though_it_lies_between_what_is_used(self) -> None:
-        ran = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    @pytest.mark.parametrize("use", [BETWEEN, IN_CIRCLES], ids=["between what is used", "in circles"])
+    def test_goes_back_to_the_system(self, use: str) -> None:
+        script = SCRIPT.replace("{use}", use)
+        ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
         before, after = map(int, ran.stdout.split())
         assert before > 80
