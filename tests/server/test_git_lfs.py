@@ -7,6 +7,7 @@ import os
 import random
 import time
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
@@ -194,6 +195,16 @@ class TestUploading:
         assert lfs.put(BYTES).status == 200
         assert objects(lfs) == 1
         assert left(lfs.repository.vault) == set()
+
+    def test_of_one_object_by_many_at_once_keeps_it_once(self, lfs: Lfs) -> None:
+        vault, content = lfs.repository.vault, os.urandom(400_000)
+
+        with ThreadPoolExecutor(8) as threads:
+            sent = [threads.submit(Lfs(lfs.repository, vault.root).put, content) for _ in range(8)]
+
+        assert {each.result().status for each in sent} == {200}
+        assert (objects(lfs), left(vault)) == (1, set())
+        assert lfs.get(content).body == content
 
     @pytest.mark.parametrize(
         ("oid", "size", "status"),

@@ -7,8 +7,8 @@ would hold the interpreter's lock all the while.
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
-import tempfile
 from typing import TYPE_CHECKING
 
 from vault.errors import CannotCommit
@@ -41,7 +41,7 @@ def goes_into_lfs(opened: OpenRepository, place: Place) -> bool:
     if not any(_may_speak_of_lfs(opened, oid) for _, oid in sources):
         return False
     path = "/".join(place.names)
-    with tempfile.TemporaryFile() as file:
+    with os.fdopen(os.memfd_create("index"), "wb") as file:  # no folder may be there to write to
         file.write(index_of(sources))
         file.flush()
         try:
