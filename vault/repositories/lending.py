@@ -10,10 +10,12 @@ import ctypes
 import sys
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-import pygit2
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pygit2
+else:
+    from vault.repositories.libgit2 import pygit2
 
 P = ParamSpec("P")
 T = TypeVar("T")
