@@ -36,6 +36,8 @@ _FOLDER = str(Path(__file__).resolve().parent.parent)
 _SOON = 0.04  # a child is waited for so long before there is another: most looks are shorter, and a child is 22 MiB
 _START_SECONDS = 2.5  # that a caller waits for a new child; one that takes longer goes on starting
 _HOPELESS_SECONDS = 30.0
+_AHEAD = 100
+"""Files before the end of a child's share when the next one is started, which takes as long as they do."""
 _QUEUED = Inspection(error="queued")
 _UNRECOGNIZED = Inspection(error="unrecognized")
 _LARGE = 64 * 1024
@@ -169,6 +171,7 @@ class _Seat:
         self._files_per_child = files_per_child
         self._folders = folders
         self._child: _Child | None = None
+        self._next: _Child | None = None
         self.broken = False
 
     @property
@@ -197,11 +200,17 @@ class _Seat:
         return self._served(child, _inspection(reply))
 
     def _served(self, child: _Child, found: Found) -> Found:
-        """Replace a child that has had its share of files."""
+        """Replace a child that has had its share of files; the next one is made ahead, so that no file waits for it."""
         if child.served >= self._files_per_child:
-            child.close()
-            self._child = _Child(self._folders)
+            threading.Thread(target=child.close, name="parser-leaving", daemon=True).start()
+            self._child = self._successor()
+        elif self._next is None and child.served >= self._files_per_child - _AHEAD:
+            self._next = _Child(self._folders)
         return found
+
+    def _successor(self) -> _Child:
+        child, self._next = self._next or _Child(self._folders), None
+        return child
 
     def sift(self, name: str, head: bytes) -> Inspection | None:
         child = self._ready()
@@ -226,13 +235,14 @@ class _Seat:
         return [Listing(*row) for row in rows]
 
     def close(self) -> None:
-        if self._child is not None:
-            self._child.close()
-        self._child = None
+        for child in (self._child, self._next):
+            if child is not None:
+                child.close()
+        self._child = self._next = None
 
     def _ready(self) -> _Child | None:
         if self._child is None or self._child.ended:
-            self._child = _Child(self._folders)
+            self._child = self._successor()
         if self._child.wait_until_ready():
             self.broken = False
             return self._child
@@ -244,7 +254,7 @@ class _Seat:
 
     def _lost(self, child: _Child, code: str) -> Inspection:
         status = child.kill()
-        self._child = _Child(self._folders)  # ahead of need: the next file should not wait for it
+        self._child = self._successor()  # ahead of need: the next file should not wait for it
         if status == -signal.SIGXCPU:
             code = "timeout"
         log.warning("a file ended its parser process: %s (exit status %s)", code, status)
@@ -312,7 +322,7 @@ class _Child:
         return frames.receive(self._from.fileno(), until=until)[0]
 
     def close(self) -> None:
-        """Let the child go: it ends by itself when its pipe closes, or is made to."""
+        """Let the child go: it ends by itself when its pipe closes, or is made to. Waits for its end."""
         self._to.close()
         self._from.close()
         try:
