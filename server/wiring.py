@@ -22,6 +22,7 @@ from vault.durations import duration
 from vault.errors import Conflict, Invalid, Unavailable, VaultError
 from vault.leases import Caretaker
 from vault.lfs import LfsObjects
+from vault.lfs_passes import LfsPasses
 from vault.maintenance.audit import AuditChains
 from vault.maintenance.backing_up import Parts
 from vault.maintenance.belonging import Keys, Objects, Rows
@@ -73,6 +74,7 @@ class Services:
     secure_files: SecureFiles
     repositories: Repositories
     lfs: LfsObjects
+    lfs_passes: LfsPasses
     uploads: Uploads
     artifacts: Artifacts
     retention: Retention
@@ -281,6 +283,7 @@ def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, bl
         secure_files=secure_files,
         repositories=repositories,
         lfs=lfs,
+        lfs_passes=LfsPasses(database, tokens),
         uploads=uploads,
         artifacts=artifacts,
         retention=Retention(database, storage),

@@ -25,11 +25,13 @@ from vault.models import Role
 from vault.repositories.rights import may_read
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from contextlib import AbstractContextManager
 
     from vault.models import Principal, Project
     from vault.repositories.serving import Backend
+
+    Asking = Callable[[web.Request], Awaitable[Principal | None]]
 
 FETCH, PUSH = "git-upload-pack", "git-receive-pack"
 SCOPES = {FETCH: ("api", "read_repository", "write_repository"), PUSH: ("api", "write_repository")}
@@ -139,13 +141,17 @@ def _backend(request: web.Request, caller: Caller, service: str) -> AbstractCont
     return serving.pushing(caller.project, caller.who.user, caller.role)
 
 
-async def identified(request: web.Request) -> Caller:
-    """Return who asks. Raises `Unauthenticated` where asking again with a token may help, `NotFound`."""
-    who = None
+async def logged_in(request: web.Request) -> Principal | None:
+    """Return whose token came, None without one. Raises as `authenticate`."""
     if any(name in request.headers for name in CREDENTIALS):
-        who = await authenticate(request, LOGIN)
-    else:
-        count_anonymous(request)
+        return await authenticate(request, LOGIN)
+    count_anonymous(request)
+    return None
+
+
+async def identified(request: web.Request, asking: Asking = logged_in) -> Caller:
+    """Return who asks. Raises `Unauthenticated` where asking again with a token may help, `NotFound`."""
+    who = await asking(request)
     access, offload = request.app[SERVICES].access, request.app[OFFLOAD]
     moved = False
     try:

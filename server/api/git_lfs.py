@@ -14,26 +14,29 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from server import forms
-from server.access import Endpoint, sender
-from server.api.git_http import FETCH, HIDDEN, PUSH, ROOT, identified, permitted
-from server.app_keys import OFFLOAD, SERVICES, SETTINGS, SHARED
+from server.access import Endpoint, count_request, count_wrong_token, sender
+from server.api.git_http import FETCH, HIDDEN, PUSH, ROOT, Caller, identified, permitted
+from server.app_keys import OFFLOAD, PRINCIPAL, SERVICES, SETTINGS, SHARED
 from server.describing import ANYTHING, OCTETS, PROBLEM, UNLISTED, USUAL, About, Answer, sends
 from server.errors import BadRequest, Refused, answer_to
 from server.pipes import Pipe
 from server.sending import send
 from server.urls import base_url
 from vault.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthenticated, VaultError
+from vault.lfs_passes import LASTS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from server.access import Handler
     from vault.lfs import LfsObjects
-    from vault.models import LfsObject, Project
+    from vault.models import LfsObject, Principal, Project
 
 MEDIA = "application/vnd.git-lfs+json"
 TYPES = (MEDIA, "application/json")
 AUTHENTICATE = {"LFS-Authenticate": 'Basic realm="GitLab"', "WWW-Authenticate": 'Basic realm="GitLab"'}
+# Not Authorization: who has git send that in a header of his own would send two, which proxies refuse.
+PASS = "LFS-Pass"
 OID = re.compile(r"[0-9a-f]{64}")
 LONGEST_SIZE = 18
 # git-lfs asks for 100 at a time.
@@ -103,7 +106,7 @@ async def batch(request: web.Request) -> web.Response:
     if body.get("hash_algo") not in {None, "sha256"}:
         raise Refused(409, {"message": "409 Conflict: objects are named by their SHA-256"})
     known = await request.app[OFFLOAD].call(_known, request.app[SERVICES].lfs, caller.project, asked)
-    place = f"{base_url(request)}/{caller.project.full_path}.git"
+    place = _Place(request, caller, writes=operation == "upload")
     limit = request.app[SETTINGS].lfs_object_bytes
     told = [
         _to_download(place, each, known.get(each.oid))
@@ -119,40 +122,73 @@ def _known(objects: LfsObjects, project: Project, asked: Sequence[Asked]) -> dic
     return {each.oid: each for each in found if each is not None}
 
 
-def _to_download(place: str, asked: Asked, found: LfsObject | None) -> dict[str, Any]:
+class _Place:
+    """Where objects of a project are, for one who may do what he asks for."""
+
+    def __init__(self, request: web.Request, caller: Caller, *, writes: bool) -> None:
+        self._git = f"{base_url(request)}/{caller.project.full_path}.git"
+        self._with: dict[str, Any] = {}
+        if caller.who is not None:
+            text = request.app[SERVICES].lfs_passes.make(caller.who, caller.project.id, writes=writes)
+            self._with = {"header": {PASS: text}, "expires_in": LASTS_SECONDS}
+
+    def of(self, asked: Asked, **paths: str) -> dict[str, Any]:
+        """Return what is told of an object: its places by what to do there, and what to show at the door."""
+        actions = {name: {"href": f"{self._git}/{path}", **self._with} for name, path in paths.items()}
+        told = {"oid": asked.oid, "size": asked.size, "actions": actions}
+        return {**told, "authenticated": True} if self._with else told
+
+
+def _to_download(place: _Place, asked: Asked, found: LfsObject | None) -> dict[str, Any]:
     if asked.problem:
         return _refused(asked, 422, asked.problem)
     if found is None or found.size != asked.size:
         return _refused(asked, 404, GONE)
-    return _with_actions(asked, download=f"{place}/gitlab-lfs/objects/{asked.oid}")
+    return place.of(asked, download=f"gitlab-lfs/objects/{asked.oid}")
 
 
-def _to_upload(place: str, asked: Asked, found: LfsObject | None, limit: int) -> dict[str, Any]:
+def _to_upload(place: _Place, asked: Asked, found: LfsObject | None, limit: int) -> dict[str, Any]:
     if asked.problem:
         return _refused(asked, 422, asked.problem)
     if asked.size > limit:
         return _refused(asked, 422, f"an object may have {limit} bytes")
     if found is None:
-        upload = f"{place}/gitlab-lfs/objects/{asked.oid}/{asked.size}"
-        return _with_actions(asked, upload=upload, verify=f"{place}/info/lfs/verify")
+        return place.of(asked, upload=f"gitlab-lfs/objects/{asked.oid}/{asked.size}", verify="info/lfs/verify")
     if found.size != asked.size:
         return _refused(asked, 422, f"the object has {found.size} bytes")
     return {"oid": asked.oid, "size": asked.size}  # without actions: it is here already
-
-
-def _with_actions(asked: Asked, **actions: str) -> dict[str, Any]:
-    """Return the places to go to. Without headers: the client asks with the credentials it has."""
-    return {"oid": asked.oid, "size": asked.size, "actions": {name: {"href": url} for name, url in actions.items()}}
 
 
 def _refused(asked: Asked, code: int, message: str) -> dict[str, Any]:
     return {"oid": asked.oid, "size": asked.size, "error": {"code": code, "message": message}}
 
 
+async def _admitted(request: web.Request, service: str) -> Caller:
+    """Return who asks for one object: by the pass that a batch gave him, or by a token as everywhere."""
+    text = request.headers.get(PASS)
+    if text is None:
+        return permitted(await identified(request), service)
+    try:
+        who, project_id, writes = await request.app[OFFLOAD].read(request.app[SERVICES].lfs_passes.read, text)
+    except Unauthenticated:
+        count_wrong_token(request)
+        raise
+
+    async def known(_: web.Request) -> Principal:
+        request[PRINCIPAL] = who
+        count_request(request, who)
+        return who
+
+    caller = permitted(await identified(request, known), service)
+    if caller.project.id != project_id or (service == PUSH and not writes):
+        raise Forbidden("This was given for something else: ask the batch API again.")
+    return caller
+
+
 @spoken
 async def download(request: web.Request) -> web.StreamResponse:
     """Send an object; ranges go on with what was broken off."""
-    caller = permitted(await identified(request), FETCH)
+    caller = await _admitted(request, FETCH)
     objects = request.app[SERVICES].lfs
     found = await request.app[OFFLOAD].read(objects.find, caller.project.id, request.match_info["oid"])
     return await send(request, objects.content(found), found.oid)
@@ -161,7 +197,7 @@ async def download(request: web.Request) -> web.StreamResponse:
 @spoken
 async def upload(request: web.Request) -> web.Response:
     """Take in an object, sealed as it comes; it is kept when its SHA-256 and its size are those of the address."""
-    caller = permitted(await identified(request), PUSH)
+    caller = await _admitted(request, PUSH)
     assert caller.who is not None, "nobody may push"
     oid, size = request.match_info["oid"], _size(request)
     if not OID.fullmatch(oid):
@@ -192,7 +228,7 @@ def _size(request: web.Request) -> int:
 @spoken
 async def verify(request: web.Request) -> web.Response:
     """Say whether an object is here, whole, as a client asks that has sent it."""
-    caller = permitted(await identified(request), PUSH)
+    caller = await _admitted(request, PUSH)
     asked = _object(await _document(request))
     if asked.problem:
         raise Invalid("object", asked.problem)

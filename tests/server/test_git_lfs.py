@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import time
@@ -63,6 +64,13 @@ def lfs(vault: RunningVault) -> Lfs:
     return Lfs(Repository(vault))
 
 
+def passes(answer: Answer) -> dict[str, Any]:
+    """Return what an answer of the batch API says of how to show who one is, which is the same in all its places."""
+    [actions] = [each["actions"] for each in answer.json["objects"]]
+    [told] = {json.dumps({name: action[name] for name in ("header", "expires_in")}) for action in actions.values()}
+    return dict(json.loads(told))
+
+
 def objects(lfs: Lfs) -> int:
     sql = "SELECT COUNT(*) AS n FROM lfs_objects WHERE project_id = :id"
     return int(lfs.repository.vault.services.database.query(sql, id=lfs.repository.id)[0]["n"])
@@ -79,15 +87,17 @@ class TestBatch:
         answer = lfs.batch("upload", named(BYTES), transfers=["lfs-standalone-file", "basic"], hash_algo="sha256")
 
         place = f"{lfs.repository.vault.url}{lfs.git}"
+        known = passes(answer)
         assert answer.status == 200
         assert answer.headers["Content-Type"].partition(";")[0] == MEDIA
         assert answer.json["transfer"] == "basic"
         assert answer.json["objects"] == [
             {
                 **named(BYTES),
+                "authenticated": True,
                 "actions": {
-                    "upload": {"href": f"{place}/gitlab-lfs/objects/{oid_of(BYTES)}/{len(BYTES)}"},
-                    "verify": {"href": f"{place}/info/lfs/verify"},
+                    "upload": {"href": f"{place}/gitlab-lfs/objects/{oid_of(BYTES)}/{len(BYTES)}", **known},
+                    "verify": {"href": f"{place}/info/lfs/verify", **known},
                 },
             }
         ]
@@ -100,9 +110,19 @@ class TestBatch:
     def test_says_where_an_object_is_to_be_had(self, lfs: Lfs) -> None:
         lfs.put(BYTES)
 
-        [told] = lfs.batch("download", named(BYTES)).json["objects"]
+        answer = lfs.batch("download", named(BYTES))
 
         place = f"{lfs.repository.vault.url}{lfs.git}/gitlab-lfs/objects/{oid_of(BYTES)}"
+        actions = {"download": {"href": place, **passes(answer)}}
+        assert answer.json["objects"] == [{**named(BYTES), "authenticated": True, "actions": actions}]
+
+    def test_tells_nobody_the_place_alone(self, vault: RunningVault) -> None:
+        lfs = Lfs(Repository(vault, "public"))
+        lfs.put(BYTES)
+
+        [told] = Lfs(lfs.repository, vault.nobody).batch("download", named(BYTES)).json["objects"]
+
+        place = f"{vault.url}{lfs.git}/gitlab-lfs/objects/{oid_of(BYTES)}"
         assert told == {**named(BYTES), "actions": {"download": {"href": place}}}
 
     def test_tells_of_each_object_what_is_wrong_with_it(self, lfs: Lfs) -> None:
@@ -336,6 +356,90 @@ class TestRights:
         vault.root.put(f"/projects/{lfs.repository.id}", json={"repository_access_level": "disabled"})
 
         assert self.ask(lfs, vault.root) == (403, 403, 403, 403)
+
+
+class TestAPass:
+    """What the batch API has its clients show, who then need no token."""
+
+    @pytest.fixture
+    def shown(self, lfs: Lfs) -> dict[str, dict[str, str]]:
+        """The headers for reading and for writing."""
+        lfs.put(b"here")
+        asked = {"download": b"here", "upload": BYTES}
+        return {name: passes(lfs.batch(name, named(content)))["header"] for name, content in asked.items()}
+
+    @pytest.fixture
+    def bare(self, lfs: Lfs) -> Lfs:
+        return Lfs(lfs.repository, lfs.repository.vault.nobody)
+
+    def test_is_all_that_a_transfer_needs(self, bare: Lfs, shown: dict[str, dict[str, str]]) -> None:
+        assert bare.put(BYTES, headers=shown["upload"]).status == 200
+        verified = bare.client.post(f"{bare.git}/info/lfs/verify", json=named(BYTES), headers=shown["upload"])
+        assert verified.status == 200
+        assert bare.get(BYTES, headers=shown["download"]).body == BYTES
+        assert last(bare.repository.vault, "lfs_object.download")["actor"] == "root"
+
+    def test_to_read_is_none_to_write(self, bare: Lfs, shown: dict[str, dict[str, str]]) -> None:
+        assert bare.put(BYTES, headers=shown["download"]).status == 403
+        assert bare.get(b"here", headers=shown["upload"]).status == 200
+
+    def test_is_for_one_project(self, vault: RunningVault, shown: dict[str, dict[str, str]]) -> None:
+        other = Lfs(Repository(vault))
+        other.put(BYTES)
+
+        assert Lfs(other.repository, vault.nobody).get(BYTES, headers=shown["download"]).status == 403
+
+    def test_is_no_login_elsewhere(self, bare: Lfs, shown: dict[str, dict[str, str]]) -> None:
+        text = shown["upload"]["LFS-Pass"]
+
+        assert bare.client.get("/user", headers=shown["upload"]).status == 401
+        assert bare.client.get("/user", headers={"PRIVATE-TOKEN": text}).status == 401
+        assert bare.client.get(f"{bare.git}/info/refs?service=git-upload-pack", headers=shown["upload"]).status == 401
+
+    def test_that_was_changed_is_refused(self, bare: Lfs, shown: dict[str, dict[str, str]]) -> None:
+        text = shown["upload"]["LFS-Pass"]
+        project, _, rest = text.partition("-")
+
+        for wrong in (f"{int(project) + 1}-{rest}", text[:-1] + ("0" if text[-1] != "0" else "1"), "", "x", "é"):
+            assert bare.get(b"here", headers={"LFS-Pass": wrong.encode()}).status == 401, wrong
+        assert (
+            bare.get(b"here", headers={"LFS-Pass": shown["download"]["LFS-Pass"].replace("-r-", "-w-")}).status == 401
+        )
+
+    def test_ends_after_an_hour(
+        self, bare: Lfs, shown: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = time.time()
+        monkeypatch.setattr("vault.lfs_passes.time.time", lambda: now + 3601)
+
+        assert bare.get(b"here", headers=shown["download"]).status == 401
+
+    def test_ends_with_the_token(self, vault: RunningVault, lfs: Lfs) -> None:
+        lfs.put(BYTES)
+        client = vault.member(lfs.repository.id, DEVELOPER)
+        shown = passes(Lfs(lfs.repository, client).batch("download", named(BYTES)))["header"]
+        client.delete("/personal_access_tokens/self")
+
+        assert Lfs(lfs.repository, vault.nobody).get(BYTES, headers=shown).status == 401
+
+    def test_ends_with_the_job(self, vault: RunningVault, lfs: Lfs) -> None:
+        lfs.put(BYTES)
+        made, job = vault.job(vault.root, lfs.repository.id)
+        shown = passes(Lfs(lfs.repository, job).batch("download", named(BYTES)))["header"]
+        bare = Lfs(lfs.repository, vault.nobody)
+        assert bare.get(BYTES, headers=shown).status == 200
+        job.put(f"/jobs/{made['id']}", json={"token": job.token, "state": "success"})
+
+        assert bare.get(BYTES, headers=shown).status == 401
+
+    def test_goes_no_further_than_its_owners_role(self, vault: RunningVault, lfs: Lfs) -> None:
+        user, client = vault.user()
+        member = {"user_id": user, "access_level": DEVELOPER}
+        vault.root.post(f"/projects/{lfs.repository.id}/members", json=member)
+        shown = passes(Lfs(lfs.repository, client).batch("upload", named(BYTES)))["header"]
+        vault.root.put(f"/projects/{lfs.repository.id}/members/{user}", json={"access_level": REPORTER})
+
+        assert Lfs(lfs.repository, vault.nobody).put(BYTES, headers=shown).status == 403
 
 
 class TestLocks:
