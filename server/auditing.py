@@ -124,7 +124,7 @@ def require(request: web.Request) -> None:
     """
     route = request[AUDITED].route
     if route.always and request.method not in ("GET", "HEAD"):
-        request.app[SERVICES].audit.expect(route.leave)
+        request.app[SERVICES].audit.check(route.leave)
 
 
 def name(request: web.Request, *, within: str = "", detail: str = "", **names: object) -> None:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("secure_files.audit")
 
 TURN_SECONDS = 1.0
-MOMENT_SECONDS = 0.01
 SWEEP_SECONDS = 3600.0
 # Beyond this many the catalog has been away for long: the oldest are in the files alone.
 MOST_PENDING = 100_000
@@ -81,7 +80,6 @@ class AuditLog:
         self._failed = ""
         self._moved = False
         self._lost = 0
-        self._written = -MOMENT_SECONDS
         self._syncing = threading.Lock()
         self._known = 0
         self._sync_failed = ""
@@ -122,14 +120,6 @@ class AuditLog:
         if self._sync_failed:
             raise Unavailable(self._sync_failed)
 
-    def expect(self, leave: int = LEAST) -> None:
-        """Do as `check` does, but for what was written a moment ago: under load each look waits for other threads.
-
-        Whether the line itself can be written is seen again when it is.
-        """
-        if self._failed or self._lost or self._sync_failed or time.monotonic() - self._written > MOMENT_SECONDS:
-            self.check(leave)
-
     def problem(self) -> str:
         """Say why the log cannot be written; empty when it can."""
         try:
@@ -144,7 +134,6 @@ class AuditLog:
             self._tell_of_lost(chain, leave)
         self._write(chain, entry, leave)
         self._failed = ""
-        self._written = time.monotonic()
 
     def _usable(self) -> Chain:
         chain = self._chain or self._take_up()
