@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
-FIRST = 4 * 1024
 PIECE = 64 * 1024
+"""What goes with the headers, and what the transport gets: with less to begin with a client is woken too early."""
 AT_ONCE = 4 * 1024 * 1024
 """The most that goes to the kernel in one turn of the loop."""
 
@@ -25,8 +25,8 @@ async def push(writer: AbstractStreamWriter, data: memoryview) -> None:
     Raises `ConnectionError` when the client has gone.
     """
     descriptor = _descriptor(writer)
-    await writer.write(bytes(data[:FIRST]))  # with the headers
-    data = data[FIRST:]
+    await writer.write(bytes(data[:PIECE]))  # with the headers
+    data = data[PIECE:]
     if descriptor is None:
         for start in range(0, len(data), PIECE):
             await writer.write(bytes(data[start : start + PIECE]))
