@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from vault import doctor
+from vault.blob_reading import SmallBlob
 from vault.catalog import readable
 from vault.catalog import secure_files as sql
 from vault.catalog.reach import FEW
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from vault.blob_reading import BlobOpening, SmallBlob
+    from vault.blob_reading import BlobOpening
     from vault.catalog.database import Database, Transaction
     from vault.models import Blob, Finding, Inspect, Limits, Sift
     from vault.storage import SealedBlob, SealedStorage
@@ -222,22 +223,21 @@ class SecureFiles:
         """
         if not self._storage.opens_quickly:
             return self.get(project_id, file_id), None
-        file, blob = self._in_row(project_id, file_id)
-        return file, None if blob is None else blob.read()
+        file, blob = self._known(project_id, file_id)
+        return file, blob.read() if isinstance(blob, SmallBlob) else None
 
-    def _in_row(self, project_id: int, file_id: int) -> tuple[SecureFile, SmallBlob | None]:
-        """Return a file, and what opens its content when that lies there."""
+    def _known(self, project_id: int, file_id: int) -> tuple[SecureFile, SmallBlob | Blob | None]:
+        """Return a file, and its envelope, or what opens its content when that lies there; None where it is missing."""
         recent, key = self._db.known(), ("secure file", project_id, file_id)
-        found: tuple[SecureFile, SmallBlob | None] | None = recent.get(key)
+        found: tuple[SecureFile, SmallBlob | Blob | None] | None = recent.get(key)
         if found is None:
             file = self.get(project_id, file_id)
-            with suppress(BlobMissing):
+            try:
                 blob = self._envelope(file)
-                if blob.sealed is not None:
-                    found = file, self._storage.small(blob)
-                    recent.keep(key, found, len(blob.sealed) + len(file.document))
-                    return found
-            found = file, None
+            except BlobMissing:
+                return file, None
+            found = file, blob if blob.sealed is None else self._storage.small(blob)
+            recent.keep(key, found, len(blob.sealed or b"") + len(file.document))
         return found
 
     def content(self, project_id: int, file_id: int) -> tuple[SecureFile, bytes | bytearray]:
@@ -251,6 +251,11 @@ class SecureFiles:
 
     def fetch(self, project_id: int, file_id: int) -> tuple[SecureFile, BlobOpening]:
         """Return a file, and its content with what opens it, whose turns raise as well. Raises as `content` does."""
+        if self._storage.opens_quickly:
+            file, blob = self._known(project_id, file_id)
+            if blob is not None and not isinstance(blob, SmallBlob):
+                with suppress(BlobMissing):  # looked for once more below
+                    return file, self._storage.fetch(blob)
         return self._present(project_id, file_id, lambda file: self._storage.fetch(self._envelope(file)))
 
     def source(self, project_id: int, file_id: int) -> tuple[SecureFile, Content]:

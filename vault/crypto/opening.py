@@ -42,20 +42,32 @@ class Opening:
 
         Where the disk has to be waited for, a function is handed out that does the waiting: call it, in any thread.
         """
-        runs, plain = range(0, self._count, RUN), plain[: self.size]
-        for number, first in enumerate(runs, 1):
-            begin, stop = first * SEGMENT_SIZE, min((first + RUN) * SEGMENT_SIZE, self._stored.size)
+        plain, first = plain[: self.size], 0
+        while first < self._count:
+            end = min(first + RUN * TURN, self._count)
             with scratch(RUN * SEGMENT_SIZE) as buffer:
-                sealed = buffer[: stop - begin]
-                there = self._stored.read_now(sealed, begin) == len(sealed)
-                if there:
-                    self._open(first, sealed, plain)
-            if not there:
-                sealed = memoryview(bytearray(stop - begin))
-                yield partial(self._fetch, sealed, begin)
+                first = self._open_at_hand(first, end, buffer, plain)
+            if first < end:
+                sealed = memoryview(bytearray(self._bytes_of(first)))
+                yield partial(self._fetch, sealed, first * SEGMENT_SIZE)
                 self._open(first, sealed, plain)
-            if not number % TURN and number < len(runs):
+                first += RUN
+            elif end < self._count:
                 yield None
+
+    def _open_at_hand(self, first: int, end: int, buffer: memoryview, plain: memoryview) -> int:
+        """Open runs up to segment `end`, as far as they are in memory; return the first segment that is not opened."""
+        while first < end:
+            sealed = buffer[: self._bytes_of(first)]
+            if self._stored.read_now(sealed, first * SEGMENT_SIZE) < len(sealed):
+                return first
+            self._open(first, sealed, plain)
+            first += RUN
+        return end
+
+    def _bytes_of(self, first: int) -> int:
+        """Return how many bytes the run has that begins with segment `first`."""
+        return min(RUN * SEGMENT_SIZE, self._stored.size - first * SEGMENT_SIZE)
 
     def close(self) -> None:
         """Let go of what is stored."""
