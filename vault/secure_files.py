@@ -22,7 +22,8 @@ from vault.errors import BlobMissing, Invalid, LimitExceeded, NotFound, TooLarge
 from vault.incoming import Incoming
 from vault.keeping import keeping
 from vault.models import COUNTED, Listing, Page, Principal, Role, SecureFile
-from vault.secure_file_names import check_name, extension
+from vault.secure_file_documents import columns, text_of, with_id
+from vault.secure_file_names import check_name
 from vault.storage import INLINE_LIMIT, Owner
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class SecureFiles:
             total = len(rows)
         else:
             total = self._db.query(sql.COUNT_FILTERED, **where)[0]["n"]
-        return Documents([_with_id(row["id"], row["document"]) for row in rows], total)
+        return Documents([with_id(row["id"], row["document"]) for row in rows], total)
 
     def of_project(self, project_id: int, page: Page) -> list[SecureFile]:
         """Return the project's files, newest first."""
@@ -120,7 +121,7 @@ class SecureFiles:
         created_at = now()
         values = {
             **_content(project_id, sealed),
-            **_read(name, sealed.checksum, created_at, finding),
+            **columns(name, sealed.checksum, created_at, finding),
             "now": created_at,
         }
 
@@ -155,7 +156,7 @@ class SecureFiles:
             raise TooLarge(self._limits.secure_file_bytes)
         file = self.get(project_id, file_id)
         finding, sealed = self._take(project_id, file.name, data, password)
-        values = {**_content(project_id, sealed), **_read(file.name, sealed.checksum, file.created_at, finding)}
+        values = {**_content(project_id, sealed), **columns(file.name, sealed.checksum, file.created_at, finding)}
 
         def work(tx: Transaction) -> SecureFile:
             tx.lock("secure_files", file_id)
@@ -179,8 +180,8 @@ class SecureFiles:
         finding = self._inspect(file.name, content, password)
         told = json.loads("{" + file.document)
         if finding.error is not None and told["metadata"] is not None:
-            return replace(file, document=_text({**told, "metadata_error": finding.error}))
-        values = _read(file.name, file.checksum, file.created_at, finding)
+            return replace(file, document=text_of({**told, "metadata_error": finding.error}))
+        values = columns(file.name, file.checksum, file.created_at, finding)
         rows = self._db.write(
             lambda tx: tx.query(sql.READ_AGAIN, id=file_id, blob_id=file.blob_id, now=now(), **values)
         )
@@ -345,7 +346,7 @@ class SecureFiles:
         """Yield what is known of each file, one at a time: a document may have more than a megabyte."""
         for row in self._db.query(sql.OF_PROJECT, project=project_id):
             for found in self._db.query(sql.FILE, id=row["id"], project=project_id):
-                yield {**json.loads(_with_id(found["id"], found["document"])), "kind": found["kind"]}
+                yield {**json.loads(with_id(found["id"], found["document"])), "kind": found["kind"]}
 
     def projects(self) -> list[tuple[int, str]]:
         """Return the id and the path of each project that has files, by path."""
@@ -358,39 +359,11 @@ def _owner(file: SecureFile) -> Owner:
 
 def present(file: SecureFile) -> str:
     """Return what the API tells of a file as JSON text."""
-    return _with_id(file.id, file.document)
-
-
-def _with_id(number: int, document: str) -> str:
-    return f'{{"id":{number},{document}'
+    return with_id(file.id, file.document)
 
 
 def _content(project_id: int, sealed: SealedBlob) -> dict[str, Any]:
     return {"project": project_id, "blob_id": sealed.id, "checksum": sealed.checksum, "size": sealed.size}
-
-
-def _read(name: str, checksum: str, created_at: str, finding: Finding) -> dict[str, str | None]:
-    """Return the columns that hold what was read in a file, the document among them."""
-    document = {
-        "name": name,
-        "checksum": checksum,
-        "checksum_algorithm": "sha256",
-        "created_at": created_at,
-        "expires_at": finding.expires_at,
-        "metadata": finding.metadata,
-        "metadata_error": finding.error,
-        "file_extension": extension(name),
-    }
-    return {
-        "expires_at": finding.expires_at,
-        "metadata_error": finding.error,
-        "kind": finding.kind,
-        "document": _text(document),
-    }
-
-
-def _text(document: dict[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))[1:]
 
 
 def _reader(caller: Principal) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import pytest
 from tests.vault.core import LARGE, Core, Found, as_caller, opened
 from vault.errors import BlobMissing, Invalid, LimitExceeded, NotFound, TooLarge, UnsafePath, VaultError
 from vault.models import Limits, Page, Principal, Project, Role, SecureFile
-from vault.secure_files import check_name, extension, present
+from vault.secure_file_names import check_name, extension
+from vault.secure_files import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
