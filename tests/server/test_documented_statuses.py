@@ -134,7 +134,7 @@ class Walk:
 
         for failing in (fail, full):
             log = type(services.audit)
-            with self.patched(*((log, name, failing) for name in ("check", "expect", "record"))):
+            with self.patched(*((log, name, failing) for name in ("check", "record"))):
                 self.send(right)
         if right.method != "GET":
             files, database = services.repositories, type(services.database)
