@@ -34,6 +34,7 @@ Found = TypeVar("Found", Inspection, Inspection | None)
 _BOOT = "import sys; sys.path[:0] = sys.argv[1:]; from parsers.child import main; main()"
 _FOLDER = str(Path(__file__).resolve().parent.parent)
 _SOON = 0.04  # a child is waited for so long before there is another: most looks are shorter, and a child is 22 MiB
+_STARTING = 0.5  # and so long while the first one is starting
 _START_SECONDS = 2.5  # that a caller waits for a new child; one that takes longer goes on starting
 _HOPELESS_SECONDS = 30.0
 _AHEAD = 100
@@ -142,17 +143,18 @@ class Pool:
         with self._lock:
             if self._closed or (self._waiting >= self._queue_limit and self._seats.empty() and not self._unused):
                 return None
+            if len(self._unused) == len(self._all):
+                return self._unused.pop()  # before the first there is nothing to wait for
             self._waiting += 1
         try:
-            return self._used(_SOON) or self._another() or self._used(self._patience)
+            soon = _SOON if any(seat.serving for seat in self._all) else _STARTING
+            return self._used(soon) or self._another() or self._used(self._patience)
         finally:
             with self._lock:
                 self._waiting -= 1
 
     def _used(self, seconds: float) -> _Seat | None:
-        """Return a seat that was used before, when one is free in time; there is none before the first."""
-        if len(self._unused) == len(self._all):
-            return None
+        """Return a seat that was used before, when one is free in time."""
         try:
             return self._seats.get(timeout=seconds)
         except queue.Empty:

@@ -362,6 +362,19 @@ class TestTheQueue:
         assert found == [None] * 60
         assert len(pool.processes) == 1
 
+    def test_those_who_come_while_the_first_child_starts_wait_for_it(
+        self, make_pool: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(isolated, "_SOON", 20.0)
+        monkeypatch.setattr(isolated, "_STARTING", 20.0)
+        pool = make_pool(workers=3, patience=30)
+
+        with ThreadPoolExecutor(12) as threads:
+            found = list(threads.map(lambda _: pool.inspect("x.cer", CERTIFICATE).error, range(12)))
+
+        assert found == [None] * 12
+        assert len(pool.processes) == 1
+
     def test_nobody_waits_for_a_long_look_while_there_may_be_another_child(
         self, make_pool: Callable[..., Pool]
     ) -> None:
