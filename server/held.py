@@ -6,6 +6,7 @@ aiohttp keeps the last answer of a connection until the next, or for a minute.
 
 from __future__ import annotations
 
+from traceback import clear_frames
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
@@ -77,6 +78,9 @@ class Held(Payload):
         """Send it, as quickly as it is taken."""
         try:
             await push(writer, memoryview(self._value))
+        except BaseException as error:
+            clear_frames(error.__traceback__)  # the connection keeps the error, and with it what its frames have
+            raise
         finally:
             self.let_go()
 

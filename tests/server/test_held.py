@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import os
 import threading
 import time
 from contextlib import ExitStack
+from mmap import mmap
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,7 +23,7 @@ from tests.server.support import MIB, files_of
 from vault.blobs.open_file import OpenFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SIZE = 8 * MIB  # more than a kernel takes for a client that does not read
@@ -56,6 +58,21 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         yield Scene(vault, room)
 
 
+def buffers() -> int:
+    """Return how many buffers for a whole answer there are, in use or not."""
+    found = (each for each in gc.get_objects() if isinstance(each, mmap))
+    return sum(not each.closed and len(each) == SIZE for each in found)
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    """Wait until something is so, and say whether it came to be."""
+    for _ in range(200):
+        if true():
+            return True
+        time.sleep(0.02)
+    return False
+
+
 WAYS = pytest.mark.parametrize("way", ["secure file", "upload"])
 
 
@@ -78,6 +95,27 @@ class TestAnAnswer:
             scene.wait(taken=SIZE)
 
         scene.wait(taken=0)
+
+    @WAYS
+    def test_leaves_nothing_to_the_collector_when_its_client_goes_away(
+        self, scene: Scene, way: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The error that tells of it is part of a circle: what its frames had would pile up beyond all room."""
+        monkeypatch.setattr("server.room.KEPT_SECONDS", 0.01)
+        gc.collect()
+        gc.disable()
+        before = buffers()
+        try:
+            with ExitStack() as clients:
+                for number in (1, 2):
+                    unread = clients.enter_context(Connection(scene.vault.root, receive_buffer=4096))
+                    unread.request("GET", scene.paths[way])
+                    scene.wait(taken=number * SIZE)
+            scene.wait(taken=0)
+
+            assert eventually(lambda: buffers() <= before)
+        finally:
+            gc.enable()
 
     @WAYS
     def test_to_a_slow_client_is_not_written_over_by_others(self, scene: Scene, way: str) -> None:
