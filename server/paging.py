@@ -77,20 +77,21 @@ def headers(request: web.Request, page: Page, total: int) -> Mapping[str, str]:
     if (project := request.match_info.get("id")) is not None:
         asked.insert(0, ("id", project))
     make = _headers if len(request.raw_path) > REMEMBERED else _remembered
-    return make(base_url(request) + request.rel_url.raw_path, tuple(asked), page, total)
+    return make(base_url(request) + request.rel_url.raw_path, tuple(asked), page, total, counted=total <= COUNTED)
 
 
-def _headers(address: str, asked: tuple[tuple[str, str], ...], page: Page, total: int) -> Mapping[str, str]:
+def _headers(
+    address: str, asked: tuple[tuple[str, str], ...], page: Page, total: int, *, counted: bool
+) -> Mapping[str, str]:
     last = max(1, -(-total // page.size))
     following = page.number + 1 if page.number < last else None
     # A page past the end has no neighbours, as in GitLab: they would be empty as well.
     previous = page.number - 1 if 1 < page.number <= last else None
-    known = total <= COUNTED
-    places = {"prev": previous, "next": following, "first": 1, "last": last if known else None}
+    places = {"prev": previous, "next": following, "first": 1, "last": last if counted else None}
     begin = urlencode([*asked, ("page", "")], quote_via=quote, errors="replace")
     links = [f'<{address}?{begin}{place}&per_page={page.size}>; rel="{rel}"' for rel, place in places.items() if place]
     return {
-        **({"X-Total": str(total), "X-Total-Pages": str(last)} if known else {}),
+        **({"X-Total": str(total), "X-Total-Pages": str(last)} if counted else {}),
         "X-Page": str(page.number),
         "X-Per-Page": str(page.size),
         "X-Next-Page": str(following or ""),
