@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # The last that its public repository gives; it compiles for some minutes.
 SOURCE = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
+
+READY_SECONDS = 20.0
 
 
 def install(tools: Path) -> None:
@@ -45,9 +48,17 @@ def running(tools: Path, data: Path) -> Iterator[Target]:
     command = [str(tools / "minio"), "server", str(data / "disk"), *places]
     with started(command, port, data / "log", env=environment) as process:
         target = Target("minio", port, [process.pid], PROJECTS, dialect=S3)
-        if not S3(PROJECTS).make_buckets(target.link()):
-            raise Missing("makes no buckets")
+        _make_buckets(target)
         yield target
+
+
+def _make_buckets(target: Target) -> None:
+    """Make them once the server is ready, which is some time after it listens."""
+    until = time.monotonic() + READY_SECONDS
+    while not S3(PROJECTS).make_buckets(target.link()):
+        if time.monotonic() > until:
+            raise Missing("makes no buckets")
+        time.sleep(0.5)
 
 
 PEER = Peer(
