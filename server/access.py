@@ -142,9 +142,7 @@ def count_wrong_token(request: web.Request) -> None:
 
 def count_request(request: web.Request, who: Principal) -> None:
     """Note a request against the limit of a token. Raises `Throttled` when it is one too many."""
-    rates = request.app[SHARED].rates
-    if rates.per_token:
-        _check_quota(request, rates.of_token(sender(who)))
+    _check_quota(request, request.app[SHARED].rates.of_token(sender(who)))
 
 
 def count_job_request(request: web.Request, job: Job) -> None:

@@ -42,8 +42,6 @@ REFUSALS = frozenset((401, 403, 404, 429))
 UNANSWERED = 499
 BROKEN_OFF = 500
 PLACE = re.compile(r"\{(\w+):[^{}]*\}")
-# How most answers to a POST begin.
-ID_FIRST = re.compile(rb'{"id":([0-9]+)[,}]')
 # What stands for a part of a path that is a secret itself.
 HIDDEN = frozenset(("secret",))
 LONGEST_TARGET = 1000
@@ -135,6 +133,12 @@ def name(request: web.Request, *, within: str = "", detail: str = "", **names: o
     for key, value in names.items():
         noted.names[key] = str(value)
     noted.within, noted.detail = within or noted.within, detail or noted.detail
+
+
+def name_move(request: web.Request, before: str, after: str) -> None:
+    """Tell where a project or a group lay and where it lies, unless that is the same path."""
+    if before != after:
+        name(request, detail=f"?from={before}&to={after}")
 
 
 def broken_off(request: web.Request) -> None:
@@ -234,8 +238,6 @@ def _made(response: web.StreamResponse | None) -> str:
     """Return the id of what was made, as the answer tells it, as the end of its path."""
     if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
         return ""
-    if begun := ID_FIRST.match(response.body):
-        return f"/{begun[1].decode()}"
     with suppress(ValueError):
         body = json.loads(response.body)
         if isinstance(body, dict) and isinstance(body.get("id"), int):

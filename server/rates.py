@@ -49,13 +49,12 @@ class Rates:
     """Counts the requests of tokens and of addresses, each against its limit; a limit of 0 is none."""
 
     def __init__(self, per_token: int, anonymous: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.per_token, self._anonymous = per_token, anonymous
-        """What a token may send a minute; 0 where there is no limit."""
+        self._per_token, self._anonymous = per_token, anonymous
         self._counts = Windows(WINDOW_SECONDS, clock=clock) if per_token or anonymous else None
 
     def of_token(self, key: Hashable) -> Quota | None:
         """Count a request of the token with that key; None when there is no limit."""
-        return self._counted("throttle_authenticated_api", self.per_token, "token", key)
+        return self._counted("throttle_authenticated_api", self._per_token, "token", key)
 
     def of_address(self, network: str) -> Quota | None:
         """Count a request without a good token from there; None when there is no limit."""

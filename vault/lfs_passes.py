@@ -10,8 +10,8 @@ import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from vault.catalog import access as sql
 from vault.catalog import jobs as jobs_sql
-from vault.catalog import lfs as sql
 from vault.errors import Unauthenticated
 from vault.tokens import LIVE_JOB_STATES, job_of
 

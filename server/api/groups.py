@@ -98,8 +98,7 @@ async def update(request: web.Request) -> web.Response:
         changes["visibility"] = check.choice("visibility", tuple(Visibility))
     check.done()
     changed = await request.app[OFFLOAD].call(request.app[SERVICES].projects.update_group, group.id, changes)
-    if changed.full_path != group.full_path:
-        auditing.name(request, detail=f"?from={group.full_path}&to={changed.full_path}")
+    auditing.name_move(request, group.full_path, changed.full_path)
     return json_answer(present(request, changed))
 
 

@@ -170,7 +170,7 @@ async def update(request: web.Request) -> web.Response:
     if "default_branch" in changes:
         check_default_branch(changes["default_branch"])
     changed = await request.app[OFFLOAD].call(request.app[SERVICES].projects.update, found.id, changes)
-    _note_move(request, found, changed)
+    auditing.name_move(request, found.full_path, changed.full_path)
     return json_answer(await request.app[OFFLOAD].read(present, request, changed, principal(request)))
 
 
@@ -186,14 +186,8 @@ async def transfer(request: web.Request) -> web.Response:
         moved = await offload.call(services.projects.transfer, found.id, namespace.id)
     except Conflict as error:
         raise Refused(400, {"message": f'Failed to transfer project {{:new_namespace=>["{error}"]}}'}) from None
-    _note_move(request, found, moved)
+    auditing.name_move(request, found.full_path, moved.full_path)
     return json_answer(await offload.read(present, request, moved, caller))
-
-
-def _note_move(request: web.Request, before: Project, after: Project) -> None:
-    """Have the audit log tell where it lay and where it lies."""
-    if before.full_path != after.full_path:
-        auditing.name(request, detail=f"?from={before.full_path}&to={after.full_path}")
 
 
 async def remove(request: web.Request) -> web.Response:

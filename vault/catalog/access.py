@@ -80,8 +80,10 @@ DELETE_MEMBERS = "DELETE FROM members WHERE source_kind = :kind AND source_id = 
 
 # Tokens ---------------------------------------------------------------------------------------------------------------
 
-TOKEN_BY_DIGEST = """SELECT t.id AS token_id, t.name AS token_name, t.scopes, t.expires_at, t.revoked, t.last_used_at,
-    t.digest, u.* FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = :digest"""
+_WITH_USER = """SELECT t.id AS token_id, t.name AS token_name, t.scopes, t.expires_at, t.revoked, t.last_used_at,
+    t.digest, u.* FROM tokens t JOIN users u ON u.id = t.user_id"""
+TOKEN_BY_DIGEST = f"{_WITH_USER} WHERE t.digest = :digest"
+TOKEN_BY_ID = f"{_WITH_USER} WHERE t.id = :id"
 TOKEN = "SELECT * FROM tokens WHERE id = :id"
 TOKENS_OF_USER = "SELECT * FROM tokens WHERE user_id = :user ORDER BY id DESC"
 ADD_TOKEN = """INSERT INTO tokens (user_id, name, digest, hint, scopes, created_at, expires_at, revoked)

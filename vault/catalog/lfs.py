@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 OBJECT = "SELECT * FROM lfs_objects WHERE project_id = :project AND checksum = :oid"
 ADD = """INSERT INTO lfs_objects (project_id, checksum, size, blob_id, created_at)
     VALUES (:project, :oid, :size, :blob_id, :now) RETURNING id"""
-TOKEN_BY_ID = """SELECT t.id AS token_id, t.name AS token_name, t.scopes, t.expires_at, t.revoked, t.last_used_at,
-    t.digest, u.* FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.id = :id"""
 DELETE_ALL = "DELETE FROM lfs_objects WHERE project_id = :project RETURNING blob_id"
 
 COLUMNS = {"oid": "checksum"}

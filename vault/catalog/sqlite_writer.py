@@ -177,11 +177,9 @@ class GroupWriter:
             with engine_errors_translated():
                 connection = self._connected()
                 connection.execute("BEGIN IMMEDIATE")
-                alone = len(group) == 1
                 for job in group:
-                    job.attempt(connection, alone=alone)
-                if not (alone and group[0].error):
-                    connection.execute("COMMIT")
+                    job.attempt(connection)
+                connection.execute("COMMIT")
         except StorageFull:
             raise  # the engine has rolled back, and its files are in order
         except BaseException:
@@ -261,25 +259,20 @@ class _Job:
     error: BaseException | None = None
     frees_room: bool = False
 
-    def attempt(self, connection: sqlite3.Connection, *, alone: bool) -> None:
-        """Run the work; what it raises undoes it alone and is kept for its caller: by a savepoint among others.
-
-        What fails `alone` ends the transaction.
-        """
+    def attempt(self, connection: sqlite3.Connection) -> None:
+        """Run the work in a savepoint; what it raises undoes it alone and is kept for its caller."""
         self.result = self.error = None
-        if not alone:
-            connection.execute("SAVEPOINT work")
+        connection.execute("SAVEPOINT work")
         transaction = SqliteTransaction(connection)
         try:
             self.result = self.work(transaction)
             transaction.refuse_after_failure()
-            if not alone:
-                connection.execute("RELEASE work")
+            connection.execute("RELEASE work")
         except BaseException as error:  # noqa: BLE001  it is its caller's, whatever it is
             if not connection.in_transaction:
                 _refuse_group(error)
-            for statement in ("ROLLBACK",) if alone else ("ROLLBACK TO work", "RELEASE work"):
-                connection.execute(statement)
+            connection.execute("ROLLBACK TO work")
+            connection.execute("RELEASE work")
             self.error = error
         finally:
             self.frees_room = transaction.makes_room

@@ -107,8 +107,3 @@ class SmallStream:
     def _segment(self, index: int) -> bytes:
         sealed = self._sealed[index * SEGMENT_SIZE : (index + 1) * SEGMENT_SIZE]
         return self._segments.opened(index, sealed, last=index == self._last)
-
-
-def open_bytes(key: bytes, aad: bytes, sealed: Bytes) -> bytes:
-    """Return what a small stream that lies in memory whole was sealed from. Raises `Truncated`, `Tampered`."""
-    return SmallStream(key, aad, sealed).open()

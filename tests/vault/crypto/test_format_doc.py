@@ -14,7 +14,7 @@ import pytest
 from vault.crypto.envelope import BlobIdentity, require_commitment
 from vault.crypto.keyring import Keyring
 from vault.crypto.keysource import WrappedKey
-from vault.crypto.opening import open_bytes
+from vault.crypto.opening import SmallStream
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "format.md").read_text()
 PROGRAM = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[-1]
@@ -36,7 +36,7 @@ class TestWorkedExample:
         wrap_aad = identity.wrap_aad(row["size"], row["sha256"])
         data_key = keyring.unwrap(WrappedKey(row["kek_id"], bytes.fromhex(row["wrapped"])), wrap_aad)
         require_commitment(data_key, wrap_aad, bytes.fromhex(row["commitment"]))
-        assert open_bytes(data_key, identity.aad(), values["blob"]).decode() == PRINTED + "\n"
+        assert SmallStream(data_key, identity.aad(), values["blob"]).open().decode() == PRINTED + "\n"
 
 
 class TestKeyringExample:

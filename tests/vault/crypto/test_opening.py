@@ -7,7 +7,7 @@ import pytest
 from tests.vault.crypto.support import AAD, BORDER_SIZES, KEY, pattern
 from vault.blobs.fetched import Fetched
 from vault.crypto.layout import SEGMENT_SIZE
-from vault.crypto.opening import RUN, TURN, Opening, open_bytes
+from vault.crypto.opening import RUN, TURN, Opening, SmallStream
 from vault.crypto.streaming import seal_bytes
 from vault.errors import Tampered, Truncated
 
@@ -48,7 +48,7 @@ def test_files_of_every_size_are_opened(size: int) -> None:
     sealed = seal_bytes(KEY, AAD, plain)
 
     assert opened(Fetched(sealed)) == plain
-    assert open_bytes(KEY, AAD, sealed) == plain
+    assert SmallStream(KEY, AAD, sealed).open() == plain
 
 
 @pytest.mark.parametrize("warm", [0, 1, SEGMENT_SIZE])

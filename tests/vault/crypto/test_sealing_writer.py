@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from vault.crypto.opening import open_bytes
+from vault.crypto.opening import SmallStream
 from vault.crypto.streaming import SealingWriter, seal_bytes
 from vault.errors import Tampered, Truncated
 
@@ -153,7 +153,7 @@ class TestSealBytes:
     def test_is_the_same_format(self, size: int) -> None:
         plain = pattern(size)
         assert opened(seal_bytes(KEY, AAD, plain)) == plain
-        assert open_bytes(KEY, AAD, sealed(plain)) == plain
+        assert SmallStream(KEY, AAD, sealed(plain)).open() == plain
 
 
 class TestOpenBytes:
@@ -164,12 +164,12 @@ class TestOpenBytes:
             forged = bytearray(stream)
             forged[place] ^= 1
             with pytest.raises(Tampered):
-                open_bytes(KEY, AAD, forged)
+                SmallStream(KEY, AAD, forged).open()
         with pytest.raises((Tampered, Truncated)):
-            open_bytes(KEY, AAD, stream[:-1])
+            SmallStream(KEY, AAD, stream[:-1]).open()
         with pytest.raises(Truncated):
-            open_bytes(KEY, AAD, b"")
+            SmallStream(KEY, AAD, b"").open()
         with pytest.raises(Tampered):
-            open_bytes(OTHER_KEY, AAD, stream)
+            SmallStream(OTHER_KEY, AAD, stream).open()
         with pytest.raises(Tampered):
-            open_bytes(KEY, AAD + b"!", stream)
+            SmallStream(KEY, AAD + b"!", stream).open()

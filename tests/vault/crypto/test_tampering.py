@@ -13,7 +13,7 @@ from vault.crypto.keyring import Keyring, new_data_key
 from vault.crypto.keysource import WrappedKey
 from vault.crypto.layout import SEGMENT_SIZE, Layout
 from vault.crypto.masterkeys import MasterKeys
-from vault.crypto.opening import open_bytes
+from vault.crypto.opening import SmallStream
 from vault.crypto.streaming import seal_bytes
 from vault.errors import Damaged, Tampered, Truncated
 
@@ -153,7 +153,7 @@ def fetched(row: Row) -> bytes:
     wrap_aad = row.identity.wrap_aad(row.size, row.sha256)
     data_key = KEYRING.unwrap(row.wrapped, wrap_aad)
     require_commitment(data_key, wrap_aad, row.commitment)
-    return open_bytes(data_key, row.identity.aad(), row.stream)
+    return SmallStream(data_key, row.identity.aad(), row.stream).open()
 
 
 class TestRow:
@@ -183,7 +183,7 @@ class TestRow:
             with pytest.raises(Tampered):
                 KEYRING.unwrap(row.wrapped, identity.wrap_aad(row.size, row.sha256))
             with pytest.raises(Tampered):
-                open_bytes(data_key, identity.aad(), row.stream)
+                SmallStream(data_key, identity.aad(), row.stream).open()
 
     def test_another_size_or_checksum_in_the_row_is_refused(self) -> None:
         row = self.FIRST
