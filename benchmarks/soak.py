@@ -3,8 +3,9 @@
     python -m benchmarks.soak --seconds 3600 --csv soak.csv --plot docs/soak.svg
 
 Every five seconds it notes the memory (RSS) and the open descriptors of every process of the server. Before, it warms
-up at four times the pace, which fills the caches that are bounded. It exits with 1 when the median of the last quarter
-is above that of the first by more than `MAY_GROW` says, or when an answer was 500 or above.
+up at four times the pace, which fills the caches that are bounded, and with a crowd at once, for whom it starts all the
+processes it may have. It exits with 1 when the median of the last quarter is above that of the first by more than
+`MAY_GROW` says, or when an answer was 500 or above.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.processes import tree
+from benchmarks.soak_crowd import crowd
 from benchmarks.soak_load import Client
 from benchmarks.soak_plot import drawn
 
@@ -35,6 +37,7 @@ CLIENTS = 6
 # The repositories go on growing: each is packed for the first time, and its packs are open and partly mapped.
 MAY_GROW = {"memory_mb": 1.05, "anonymous_mb": 1.03, "descriptors": 1.1}
 WARMER = 4
+CROWDS = 5
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -95,6 +98,8 @@ def soak(
         clients = [Client(port, TOKEN, number, pause, stop) for number in range(CLIENTS)]
         for client in clients:
             client.start()
+        for _ in range(CROWDS):
+            crowd(port, TOKEN)
         samples, begun = [], time.monotonic()
         while time.monotonic() - begun < warm_up + seconds and process.poll() is None:
             time.sleep(EVERY_SECONDS)
