@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from parsers import Pool, frames, inspect, isolated
+from parsers import Pool, frames, inspect, isolated, registry
 from parsers.interface import HEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 CORPUS = Path(__file__).parent / "corpus"
 CERTIFICATE = (CORPUS / "plain.cer").read_bytes()
@@ -140,8 +140,8 @@ def make_pool(plugins: Path) -> Iterator[Callable[..., Pool]]:
     """Make pools that have the plugins; all are closed in the end."""
     made: list[Pool] = []
 
-    def make(workers: int = 1, **options: float) -> Pool:
-        made.append(Pool(workers, plugin_folders=[plugins], **options))  # type: ignore[arg-type]
+    def make(workers: int = 1, *, plugin_folders: Sequence[Path] = (plugins,), **options: float) -> Pool:
+        made.append(Pool(workers, plugin_folders=plugin_folders, **options))  # type: ignore[arg-type]
         return made[-1]
 
     yield make
@@ -200,6 +200,36 @@ class TestALargeFile:
         monkeypatch.setattr(frames, "send", note)
         assert make_pool().inspect("x.bin", b"\xff" * 1_000_000).error == "unrecognized"
         assert handed == [HEAD]
+
+
+class TestAFileThatNobodyKnows:
+    def test_is_no_childs_business(self, make_pool: Callable[..., Pool]) -> None:
+        pool = make_pool(plugin_folders=())
+        pool.inspect("x.cer", CERTIFICATE)
+        (child,) = pool.processes
+        os.kill(child, signal.SIGSTOP)
+
+        assert pool.inspect("x.bin", b"\xff" * 3000).error == "unrecognized"
+        assert pool.sift("x.bin", b"\xff" * HEAD) is not None
+        assert pool.processes == [child], "it did not answer, and was not missed"
+
+    def test_is_a_plugins_where_there_are_some(self, make_pool: Callable[..., Pool]) -> None:
+        pool = make_pool()
+        pool.inspect("x.cer", CERTIFICATE)
+
+        assert pool.inspect("x.bin", b"spy!").kind == "spy"
+
+    def test_is_told_apart_as_a_child_does(self, make_pool: Callable[..., Pool]) -> None:
+        asking = make_pool(files_per_child=100_000)
+        known = 0
+        for path in sorted(path for path in CORPUS.iterdir() if path.is_file()):
+            head = path.read_bytes()[:HEAD]
+            for cut in (0, 20, len(head)):
+                broken = head[:cut] + b"\xff\x00-----BEGIN {" + head[cut:]
+                told = asking.sift(path.name, broken[:HEAD])
+                known += told is None
+                assert registry.unfamiliar(broken, path.name) is (told is not None), path.name
+        assert known > 100
 
 
 class TestWhatAChildHas:
