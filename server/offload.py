@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from vault.errors import Unavailable
+from server.arrivals import Arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ class Offload:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="vault")
         self._quick = quick
         self._held = False
+        self._arrivals = Arrivals()
         self.pending = 0
         """How many calls wait for a thread or are in one."""
 
@@ -58,23 +59,23 @@ class Offload:
         finally:
             await ended(job)
 
-    async def committed(self, work: Callable[P, Future[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` in a thread, which has others to serve while its commit is waited for here.
+    async def committed(self, work: Callable[[], Future[T]], *, here: bool = False) -> T:
+        """Run `work` in a thread, which has others to serve while its commit is waited for; or here, if it is quick.
 
         Whoever is cancelled meanwhile leaves when it has ended, as with `to_end`. Raises `Unavailable` when its turn
         does not come.
         """
-        begun = await self.to_end(work, *args, **kwargs)
+        begun = work() if here else await self.to_end(work)
         if begun.done():
             return begun.result()
-        job = asyncio.wrap_future(begun)
+        loop = asyncio.get_running_loop()
+        job = self._arrivals.awaited(begun, loop)
+        patience = loop.call_later(PATIENCE, begun.cancel)
         try:
-            done, _ = await asyncio.wait((job,), timeout=PATIENCE)
-            if not done and begun.cancel():
-                raise Unavailable("the catalog is busy")
             return await asyncio.shield(job)
         finally:
             await ended(job)
+            patience.cancel()
 
     async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` that only reads a few rows of the catalog: here when reads are quick, else in a thread."""

@@ -247,8 +247,12 @@ def _assemble(settings: Settings, database: Database, keyring: MasterKeyring, bl
     projects = Projects(database)
     pipelines = Pipelines(database, tokens.digest)
     limits = Limits(settings.secure_file_bytes, settings.secure_files_per_project)
-    inspect, sift = measures.inspect(parsers.inspect), measures.sift(parsers.sift)
-    secure_files = SecureFiles(database, storage, inspect, limits, sift)
+    inspect, sift, glance = (
+        measures.inspect(parsers.inspect),
+        measures.sift(parsers.sift),
+        measures.sift(parsers.glance),
+    )
+    secure_files = SecureFiles(database, storage, inspect, limits, sift, glance)
     uploads = Uploads(database, storage, tokens.digest)
     projects.on_delete(secure_files.forget_project)
     projects.on_delete(uploads.forget_project)

@@ -58,6 +58,10 @@ class KeyUses:
             self._db.write(lambda tx: keys.note(tx, key_id, check))
             self._noted.add(key_id)
 
+    def noted(self, key_id: str) -> bool:
+        """Whether the catalog is known to know the key."""
+        return key_id in self._noted
+
     def forget(self, key_id: str) -> None:
         """Take a key for unknown to the catalog: it was retired there."""
         self._noted.discard(key_id)

@@ -54,11 +54,13 @@ class SecureFiles:
         inspect: Inspect,
         limits: Limits,
         sift: Sift = lambda _, __: None,
+        glance: Sift = lambda _, __: None,
     ) -> None:
         self._db = database
         self._storage = storage
         self._inspect = inspect
         self._sift = sift
+        self._glance = glance
         self._limits = limits
 
     def documents(
@@ -110,8 +112,20 @@ class SecureFiles:
         """
         return self.adding(project_id, name, data, password).result()
 
-    def adding(self, project_id: int, name: str, data: Data, password: str | None = None) -> Future[SecureFile]:
-        """Do as `add` does, but for waiting for the commit: the file is kept when the future is done."""
+    def adds_quickly(self, name: str, data: Data) -> bool:
+        """Whether `adding` with `queued` waits for nobody, so that an event loop may call it: a tenth of a millisecond.
+
+        So it is with a small file that no parser knows.
+        """
+        return isinstance(data, Incoming) and self._storage.seals_quickly and data.is_told(partial(self._glance, name))
+
+    def adding(
+        self, project_id: int, name: str, data: Data, password: str | None = None, *, queued: bool = False
+    ) -> Future[SecureFile]:
+        """Do as `add` does, but for waiting for the commit: the file is kept when the future is done.
+
+        With `queued` the commit is never this thread's.
+        """
         if len(data) >= self._limits.secure_file_bytes:
             raise TooLarge(self._limits.secure_file_bytes)
         check_name(name)
@@ -131,7 +145,8 @@ class SecureFiles:
             self._storage.insert(tx, sealed)
             return sql.secure_file(tx.query(sql.ADD, name=name, **values)[0])
 
-        return keeping(self._db, self._storage, sealed, work)
+        begin = self._db.submit if queued else self._db.begin
+        return keeping(begin, self._storage, sealed, work)
 
     def _check_place(self, query: Any, project_id: int, name: str) -> None:
         (place,) = query(sql.PLACE, project=project_id, name=name)
@@ -168,7 +183,7 @@ class SecureFiles:
             self._storage.discard(tx, before[0]["blob_id"])
             return sql.secure_file(row)
 
-        return keeping(self._db, self._storage, sealed, work)
+        return keeping(self._db.begin, self._storage, sealed, work)
 
     def read_again(self, project_id: int, file_id: int, password: str | None) -> SecureFile:
         """Read a file's metadata again, with a password that is used this once; return the file.

@@ -111,6 +111,11 @@ class SealedStorage:
         return self._keyring.local
 
     @property
+    def seals_quickly(self) -> bool:
+        """Whether sealing what lies in the catalog asks no service for a key, and the catalog for nothing."""
+        return self._keyring.local and self.uses.noted(self._keyring.primary)
+
+    @property
     def fetches_quickly(self) -> bool:
         """Whether `fetch` asks no service and no network."""
         return self._keyring.local and self._blobs.nearby

@@ -129,7 +129,9 @@ async def create(request: web.Request) -> web.Response:
         name = check.text("name", required=True)
         file, password = check.file("file"), check.maybe_text("password")
         check.done()
-        return json_answer(present(await offload.committed(files.adding, found.id, name, file.content, password)), 201)
+        quick = files.adds_quickly(name, file.content)
+        adding = partial(files.adding, found.id, name, file.content, password, queued=quick)
+        return json_answer(present(await offload.committed(adding, here=quick)), 201)
 
 
 async def update(request: web.Request) -> web.Response:
@@ -143,7 +145,8 @@ async def update(request: web.Request) -> web.Response:
         check = Check(values)
         file, password = check.file("file"), check.maybe_text("password")
         check.done()
-        return json_answer(present(await offload.committed(files.replacing, found.id, number, file.content, password)))
+        replacing = partial(files.replacing, found.id, number, file.content, password)
+        return json_answer(present(await offload.committed(replacing)))
 
 
 async def read_again(request: web.Request) -> web.Response:

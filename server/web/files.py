@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from server import auditing, forms
@@ -49,8 +50,9 @@ async def create(request: web.Request) -> web.Response:
         if not isinstance(file, UploadedFile) or not file.filename:
             raise BadRequest("choose a file first")
         name = str(values.get("name") or "").strip() or file.filename.replace("\\", "/").rpartition("/")[2]
-        adding = request.app[SERVICES].secure_files.adding
-        stored = await request.app[OFFLOAD].committed(adding, found.id, name, file.content, password or None)
+        files = request.app[SERVICES].secure_files
+        adding = partial(files.adding, found.id, name, file.content, password or None)
+        stored = await request.app[OFFLOAD].committed(adding)
     except (VaultError, BadRequest) as error:
         return await index(request, words(error), 400)
     auditing.name(request, detail=f"/{stored.id}")
@@ -81,8 +83,8 @@ async def replace(request: web.Request) -> web.Response:
     file, password = values.get("file"), str(values.get("password") or "")
     if not isinstance(file, UploadedFile) or not file.filename:
         raise BadRequest("Choose a file first.")
-    replacing = request.app[SERVICES].secure_files.replacing
-    await request.app[OFFLOAD].committed(replacing, found.id, number, file.content, password or None)
+    files = request.app[SERVICES].secure_files
+    await request.app[OFFLOAD].committed(partial(files.replacing, found.id, number, file.content, password or None))
     return see_other(f"/-/projects/{found.id}/files/{number}?done=replaced")
 
 
