@@ -141,9 +141,11 @@ class SecureFiles:
 
         def work(tx: Transaction) -> SecureFile:
             tx.lock("projects", project_id)
-            self._check_place(tx.query, project_id, name)
             self._storage.insert(tx, sealed)
-            return sql.secure_file(tx.query(sql.ADD, name=name, **values)[0])
+            added = tx.query(sql.ADD, name=name, limit=self._limits.secure_files_per_project, **values)
+            if not added:
+                self._check_place(tx.query, project_id, name)
+            return sql.secure_file(added[0])
 
         begin = self._db.submit if queued else self._db.begin
         return keeping(begin, self._storage, sealed, work)

@@ -17,14 +17,16 @@ DOCUMENTS = f"SELECT id, document {FILTERED} ORDER BY id DESC LIMIT :size OFFSET
 COUNT_FILTERED = f"SELECT COUNT(*) AS n {FILTERED}"
 PAGE = f"SELECT * {FILTERED} ORDER BY id DESC LIMIT :size OFFSET :offset"
 FILE = "SELECT * FROM secure_files WHERE id = :id AND project_id = :project"
-# What a new file's place depends on, in one question.
+# What a new file's place depends on, in one question. `ADD` asks the same, and adds nothing where there is none.
 PLACE = """SELECT (SELECT COUNT(*) FROM projects WHERE id = :project) AS projects,
     (SELECT COUNT(*) FROM secure_files WHERE project_id = :project AND name = :name) AS of_that_name,
     (SELECT COUNT(*) FROM secure_files WHERE project_id = :project) AS files"""
 ADD = """INSERT INTO secure_files
     (project_id, name, blob_id, checksum, size, expires_at, metadata_error, kind, created_at, updated_at, document)
-    VALUES (:project, :name, :blob_id, :checksum, :size, :expires_at, :metadata_error, :kind, :now, :now, :document)
-    RETURNING *"""
+    SELECT id, :name, :blob_id, :checksum, :size, :expires_at, :metadata_error, :kind, :now, :now, :document
+    FROM projects WHERE id = :project
+    AND (SELECT COUNT(*) FROM secure_files f WHERE f.project_id = :project) < :limit
+    ON CONFLICT (project_id, name) DO NOTHING RETURNING *"""
 REPLACE = """UPDATE secure_files SET blob_id = :blob_id, checksum = :checksum, size = :size, expires_at = :expires_at,
     metadata_error = :metadata_error, kind = :kind, updated_at = :now, document = :document
     WHERE id = :id AND project_id = :project RETURNING *"""

@@ -1,8 +1,9 @@
 """The one writer of a process, who lets all who wait share a commit: a thread, or who comes while it has nothing to do.
 
 A durable commit costs the same for ten rows as for one, so under load the writer takes every work that waits into one
-transaction, each inside a savepoint of its own. Between processes a file lock decides who is next: SQLite's own
-waiting polls and is unfair, some waited a second where the lock lets them wait their turn.
+transaction. When one of them fails all of it is done again, each inside a savepoint of its own. Between processes a
+file lock decides who is next: SQLite's own waiting polls and is unfair, some waited a second where the lock lets them
+wait their turn.
 """
 
 from __future__ import annotations
@@ -177,8 +178,13 @@ class GroupWriter:
             with engine_errors_translated():
                 connection = self._connected()
                 connection.execute("BEGIN IMMEDIATE")
-                for job in group:
-                    job.attempt(connection)
+                if not all(job.attempt(connection) for job in group):
+                    connection.execute("ROLLBACK")
+                    if len(group) == 1:
+                        return
+                    connection.execute("BEGIN IMMEDIATE")
+                    for job in group:
+                        job.attempt_apart(connection)
                 connection.execute("COMMIT")
         except StorageFull:
             raise  # the engine has rolled back, and its files are in order
@@ -208,7 +214,7 @@ class SqliteTransaction:
         self.makes_room = False
 
     def query(self, sql: str, /, **params: Scalar) -> list[Row]:
-        """Run one statement inside the work's savepoint."""
+        """Run one statement."""
         if self._connection is None:
             raise RuntimeError("the work of this transaction has ended")
         self.refuse_after_failure()
@@ -259,24 +265,28 @@ class _Job:
     error: BaseException | None = None
     frees_room: bool = False
 
-    def attempt(self, connection: sqlite3.Connection) -> None:
-        """Run the work in a savepoint; what it raises undoes it alone and is kept for its caller."""
+    def attempt(self, connection: sqlite3.Connection) -> bool:
+        """Run the work, and say whether what it did is to stay; what it raises is kept for its caller."""
         self.result = self.error = None
-        connection.execute("SAVEPOINT work")
         transaction = SqliteTransaction(connection)
         try:
             self.result = self.work(transaction)
             transaction.refuse_after_failure()
-            connection.execute("RELEASE work")
         except BaseException as error:  # noqa: BLE001  it is its caller's, whatever it is
-            if not connection.in_transaction:
-                _refuse_group(error)
-            connection.execute("ROLLBACK TO work")
-            connection.execute("RELEASE work")
             self.error = error
         finally:
             self.frees_room = transaction.makes_room
             transaction.end()
+        if not connection.in_transaction:
+            _refuse_group(self.error)
+        return self.error is None
+
+    def attempt_apart(self, connection: sqlite3.Connection) -> None:
+        """Run the work in a savepoint, so that when it fails it is undone alone."""
+        connection.execute("SAVEPOINT work")
+        if not self.attempt(connection):
+            connection.execute("ROLLBACK TO work")
+        connection.execute("RELEASE work")
 
     def resolve(self) -> None:
         if self.error is None:
@@ -285,7 +295,7 @@ class _Job:
             self.future.set_exception(self.error)
 
 
-def _refuse_group(error: BaseException) -> NoReturn:
+def _refuse_group(error: BaseException | None) -> NoReturn:
     """Raise for all works of a group what made the engine drop their transaction under one of them."""
     if isinstance(error, Unavailable):
         raise error
