@@ -65,6 +65,8 @@ class Offload:
         Whoever is cancelled meanwhile leaves when it has ended, as with `to_end`. Raises `Unavailable` when its turn
         does not come.
         """
+        if here and self._quick is not None and not self._held:
+            self._hold(self._quick)
         begun = work() if here else await self.to_end(work)
         if begun.done():
             return begun.result()

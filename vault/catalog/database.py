@@ -109,11 +109,12 @@ class Database(Protocol):
     def hold(self) -> None:
         """Have `known`, called by this thread, go by what is so now until `release`: it costs a question each time.
 
-        For one thread, and for so short that nobody can tell. Raises `Unavailable`.
+        What the thread submits meanwhile may be kept until then: it shall not wait for it. For one thread, and for so
+        short that nobody can tell. Raises `Unavailable`.
         """
 
     def release(self) -> None:
-        """Have `known` ask again."""
+        """Have `known` ask again, and what was submitted begin."""
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Read many rows as they are at one moment, while others write."""

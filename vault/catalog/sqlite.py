@@ -114,12 +114,14 @@ class SqliteDatabase:
         return self._recent.known()
 
     def hold(self) -> None:
-        """Ask once for all that this thread does until `release`."""
+        """Ask once for all that this thread does until `release`, and commit together what it submits."""
         self._recent.hold()
+        self._writer.hold()
 
     def release(self) -> None:
-        """Have `known` ask again."""
+        """Have `known` ask again; the commit may begin."""
         self._recent.release()
+        self._writer.release()
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Wait for the work's turn and its commit."""

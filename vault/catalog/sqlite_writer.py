@@ -49,6 +49,8 @@ class GroupWriter:
         self._guard = threading.Lock()
         self._turn = threading.Lock()  # had by who works
         self._worker: int | None = None
+        self._holder: int | None = None
+        self._held: list[_Job] = []
         self._thread: threading.Thread | None = None
         self._closed = False
         self._connection: sqlite3.Connection | None = None
@@ -56,21 +58,43 @@ class GroupWriter:
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
         """Queue `work`; the future resolves once it is durable, or with what became of it."""
         self.refuse_inside_a_work()
-        return self._queued(_Job(work, Future()))
+        job = _Job(work, Future())
+        if self._holder == threading.get_ident():
+            self._held.append(job)
+        else:
+            self._queued(job)
+        return job.future
+
+    def hold(self) -> None:
+        """Keep what this thread submits, so that the first does not get a commit of its own; for one thread."""
+        self._holder = threading.get_ident()
+
+    def release(self) -> None:
+        """Queue what was kept."""
+        held, self._held, self._holder = self._held, [], None
+        try:
+            self._queued(*held)
+        except Unavailable as error:
+            _fail_all(held, error)
+            for job in held:
+                job.resolve()
 
     def begin(self, work: Callable[[Transaction], T]) -> Future[T]:
         """Do the same, or all of it in this thread when nobody works: to wake another costs a fifth of a commit."""
         self.refuse_inside_a_work()
         job = _Job(work, Future())
-        return job.future if self._serve_here(job) else self._queued(job)
+        if not self._serve_here(job):
+            self._queued(job)
+        return job.future
 
-    def _queued(self, job: _Job) -> Future[Any]:
+    def _queued(self, *jobs: _Job) -> None:
         with self._guard:
             if self._closed:
                 raise Unavailable("the catalog is closed")
-            self._start()
-            self._queue.put(job)
-        return job.future
+            if jobs:
+                self._start()
+            for job in jobs:
+                self._queue.put(job)
 
     def refuse_inside_a_work(self) -> None:
         """Raise `RuntimeError` inside a work: a write would wait for itself, a read would not see its own."""
@@ -80,6 +104,7 @@ class GroupWriter:
     def close(self) -> None:
         """Finish what is queued and end the thread."""
         self.refuse_inside_a_work()
+        self.release()
         with self._guard:
             if not self._closed:
                 self._closed = True
