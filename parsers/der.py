@@ -156,8 +156,11 @@ def time(node: Node) -> str:
 def tags(head: bytes, count: int) -> bytes:
     """Return the first `count` identifier octets in reading order, fewer where the data ends: a file's outline.
 
-    Meant for telling kinds apart by a file's first bytes; raises nothing.
+    Meant for telling kinds apart by a file's first bytes, all of which begin with a SEQUENCE; what does not has no
+    outline. Raises nothing.
     """
+    if head[:1] != b"\x30":
+        return b""
     found = bytearray()
     at = 0
     while len(found) < count and at + 2 <= len(head):

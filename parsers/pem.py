@@ -41,7 +41,7 @@ def is_pem(data: bytes) -> bool:
 
 def has_block(head: bytes, labels: Collection[str]) -> bool:
     """Tell whether a file's beginning shows a block with one of these labels; whole or not does not matter."""
-    return any(match[1].decode("ascii") in labels for match in _BEGIN_LINE.finditer(head))
+    return _BEGIN in head and any(match[1].decode("ascii") in labels for match in _BEGIN_LINE.finditer(head))
 
 
 def unwrap(data: bytes, labels: Collection[str]) -> bytes:
