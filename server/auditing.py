@@ -41,6 +41,7 @@ REFUSALS = frozenset((401, 403, 404, 429))
 # Nobody was told how it ended: the client was gone, or the server was ending.
 UNANSWERED = 499
 BROKEN_OFF = 500
+_ID_FIRST = re.compile(rb'\{"id":(\d+)[,}]')
 PLACE = re.compile(r"\{(\w+):[^{}]*\}")
 # What stands for a part of a path that is a secret itself.
 HIDDEN = frozenset(("secret",))
@@ -238,6 +239,8 @@ def _made(response: web.StreamResponse | None) -> str:
     """Return the id of what was made, as the answer tells it, as the end of its path."""
     if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
         return ""
+    if found := _ID_FIRST.match(response.body):  # as most answers have it
+        return f"/{int(found[1])}"
     with suppress(ValueError):
         body = json.loads(response.body)
         if isinstance(body, dict) and isinstance(body.get("id"), int):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from vault.errors import VaultError
@@ -78,14 +78,22 @@ class Measures:
     @contextmanager
     def change(self) -> Iterator[None]:
         """Tell how long a change took."""
-        begun = time.monotonic()
-        self._count(1)
+        begun = self.begun()
         try:
             yield
         finally:
-            self._count(-1)
-            if self.observer is not None:
-                self.observer.committed(time.monotonic() - begun)
+            self.ended(begun)
+
+    def begun(self) -> float:
+        """Count a change that begins; return when."""
+        self._count(1)
+        return time.monotonic()
+
+    def ended(self, begun: float) -> None:
+        """Tell how long a change took that began then."""
+        self._count(-1)
+        if self.observer is not None:
+            self.observer.committed(time.monotonic() - begun)
 
     @contextmanager
     def operation(self, name: str) -> Iterator[None]:
@@ -123,11 +131,13 @@ class _Database:
     def _begun(
         self, begin: Callable[[Callable[[Transaction], T]], Future[T]], work: Callable[[Transaction], T]
     ) -> Future[T]:
-        with ExitStack() as stack:
-            stack.enter_context(self._measures.change())
+        begun = self._measures.begun()
+        try:
             future = begin(work)
-            ended = stack.pop_all().close
-        future.add_done_callback(lambda _: ended())
+        except BaseException:
+            self._measures.ended(begun)
+            raise
+        future.add_done_callback(lambda _: self._measures.ended(begun))
         return future
 
 

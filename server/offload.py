@@ -74,9 +74,11 @@ class Offload:
         job = self._arrivals.awaited(begun, loop)
         patience = loop.call_later(PATIENCE, begun.cancel)
         try:
-            return await asyncio.shield(job)
+            return await job
+        except asyncio.CancelledError:
+            await ended(self._arrivals.awaited(begun, loop))
+            raise
         finally:
-            await ended(job)
             patience.cancel()
 
     async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
