@@ -250,7 +250,7 @@ class TestHead:
         """The object is cut off behind its head: whoever reads it fails."""
         repository = Repository(vault)
         made = repository.post("a", "content that is not read")
-        vault.services.database.write(lambda tx: None)  # behind what was queued
+        vault.services.database.submit(lambda tx: None).result(20)  # behind what was queued
         blob = repository.folder / "objects" / made["blob_id"][:2] / made["blob_id"][2:]
         blob.chmod(0o600)
         blob.write_bytes(blob.read_bytes()[:-6])

@@ -113,6 +113,6 @@ class TestEveryFile:
         facts = site.repositories.reading._facts
         for (commit, path), last in list(told.items())[::2]:
             facts.tell_last_commit(site.id, path, commit, last, walked=10_000)
-        site.core.database.write(lambda tx: None)  # behind all that was queued
+        site.core.database.submit(lambda tx: None).result(20)  # behind all that was queued
 
         assert {place: site.file(place[1], place[0]).last_commit_id for place in places} == told

@@ -142,7 +142,7 @@ class TestADamagedRepository:
     def test_whose_object_was_cut_short_is_told_and_stops_nobody(self, site: Site, kind: str, left: float) -> None:
         """libgit2 would read such a file for ever, and no other thread would run meanwhile."""
         written = site.write("d/a", random.Random(1).randbytes(500), message="m" * 500)
-        site.core.database.write(lambda tx: None)
+        site.core.database.submit(lambda tx: None).result(20)
         ids = site.git("rev-parse", "main^{commit}", "main^{tree}", "main:d", "main:d/a").split()
         cut(site, dict(zip(["commit", "tree", "subtree", "blob"], ids, strict=True))[kind], left)
 
@@ -155,7 +155,7 @@ class TestADamagedRepository:
     @pytest.mark.parametrize("kind", ["commit", "tree", "blob"])
     def test_whose_object_was_changed_is_told(self, site: Site, kind: str) -> None:
         site.write("a", random.Random(1).randbytes(500))
-        site.core.database.write(lambda tx: None)
+        site.core.database.submit(lambda tx: None).result(20)
         ids = site.git("rev-parse", "main^{commit}", "main^{tree}", "main:a").split()
         path = cut(site, dict(zip(["commit", "tree", "blob"], ids, strict=True))[kind], 1.0)
         changed = bytearray(path.read_bytes())
@@ -167,7 +167,7 @@ class TestADamagedRepository:
 
     def test_with_another_objects_content_in_the_place_of_one_is_told(self, site: Site) -> None:
         site.write("a", b"right")
-        site.core.database.write(lambda tx: None)
+        site.core.database.submit(lambda tx: None).result(20)
         other = site.git("hash-object", "-w", "--stdin", given=b"wrong")
         path = cut(site, site.git("rev-parse", "main:a"), 1.0)
         path.write_bytes((site.folder / "objects" / other[:2] / other[2:]).read_bytes())
@@ -230,7 +230,7 @@ class TestContent:
 class TestFacts:
     def test_of_a_written_file_are_known_without_its_content(self, site: Site) -> None:
         written = site.write("a", b"content")
-        site.core.database.write(lambda tx: None)  # behind what was queued
+        site.core.database.submit(lambda tx: None).result(20)  # behind what was queued
         blob = site.folder / "objects" / str(written.blob_id)[:2] / str(written.blob_id)[2:]
         # Only the head of the object is left: enough for its size.
         blob.chmod(0o600)
@@ -245,7 +245,7 @@ class TestFacts:
         site.git("update-ref", "refs/heads/main", site.git("commit-tree", tree, "-m", "m"))
 
         first = site.file("f").sha256
-        site.core.database.write(lambda tx: None)
+        site.core.database.submit(lambda tx: None).result(20)
 
         rows = site.core.sql("SELECT size, sha256 FROM git_blobs WHERE blob_id = :id", id=blob)
         assert rows == [{"size": 6, "sha256": first}]
@@ -256,7 +256,7 @@ class TestFacts:
         for number in range(8):
             site.write("new", b"%d" % number)
         assert site.file("old").last_commit_id == old
-        site.core.database.write(lambda tx: None)
+        site.core.database.submit(lambda tx: None).result(20)
         tip = site.git("rev-parse", "main")
         site.write("new", b"last")
 
@@ -270,7 +270,7 @@ class TestFacts:
         site.write("old")
         site.write("new")
         site.file("old")
-        site.core.database.write(lambda tx: None)
+        site.core.database.submit(lambda tx: None).result(20)
 
         assert site.repositories.reading._facts.last_commits(site.id, "old") == {}
 
@@ -278,7 +278,7 @@ class TestFacts:
         monkeypatch.setattr(facts, "WORTH_KEEPING", 0)
         site.write("a")
         site.file("a")
-        site.core.database.write(lambda tx: None)
+        site.core.database.submit(lambda tx: None).result(20)
         tables = ("git_last_commits", "git_blobs", "repositories")
         kept = "SELECT COUNT(*) AS n FROM {} WHERE project_id = :id"
         assert [site.core.sql(kept.format(table), id=site.id)[0]["n"] for table in tables] == [1, 1, 1]
