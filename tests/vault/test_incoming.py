@@ -84,3 +84,35 @@ def test_one_that_is_refused_leaves_nothing(core: Core, project: Project) -> Non
         add(core, project, Sifter(UNKNOWN), CONTENT)
 
     assert list(core.blobs.ids()) == [kept.blob_id]
+
+
+class TestAddingQuickly:
+    """On the event loop: nobody is asked, and the commit is the catalog's."""
+
+    @pytest.mark.parametrize(
+        ("content", "told", "quick"),
+        [(b"small", UNKNOWN, True), (b"small", None, False), (b"", UNKNOWN, True), (CONTENT, UNKNOWN, False)],
+        ids=["unknown", "may be known", "empty", "large"],
+    )
+    def test_is_for_small_files_that_no_parser_knows(
+        self, core: Core, project: Project, content: bytes, told: Found | None, *, quick: bool
+    ) -> None:
+        files = SecureFiles(core.database, core.storage, core.reader, Limits(), glance=Sifter(told))
+        files.add(project.id, "first", b"a key is noted with the first file")
+        core.reader.asked.clear()
+        incoming = files.incoming(project.id, "a.bin")
+        incoming.write(content)
+
+        assert files.adds_quickly("a.bin", incoming) is quick
+        stored = files.adding(project.id, "a.bin", incoming, queued=quick).result(20)
+
+        assert bool(core.reader.asked) is not quick
+        assert stored.metadata_error == ("unrecognized" if quick else None)
+        assert files.content(project.id, stored.id)[1] == content
+
+    def test_waits_for_a_key_that_the_catalog_does_not_know_yet(self, core: Core, project: Project) -> None:
+        files = SecureFiles(core.database, core.storage, core.reader, Limits(), glance=Sifter(UNKNOWN))
+        incoming = files.incoming(project.id, "a.bin")
+        incoming.write(b"small")
+
+        assert not files.adds_quickly("a.bin", incoming)

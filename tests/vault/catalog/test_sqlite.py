@@ -76,6 +76,44 @@ class TestKnown:
         assert place.get("huge") is None
 
 
+class TestHolding:
+    """A thread that submits several works in a moment has them in one commit."""
+
+    def test_what_is_submitted_has_one_commit_when_it_is_released(self, database, path):
+        add(database, "before")
+        before = commits(path)
+        database.hold()
+        futures = [database.submit(lambda tx, n=n: tx.query(ADD, name=str(n), owner="me")) for n in range(5)]
+        time.sleep(0.05)
+        assert not any(future.done() for future in futures)
+        database.release()
+        assert [future.result(20) for future in futures]
+        assert commits(path) == before + 1
+
+    def test_nobody_else_waits_for_it(self, database):
+        database.hold()
+        kept = database.submit(lambda tx: tx.query(ADD, name="kept", owner="me"))
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(add, database, "at once").result(20)
+        add(database, "here too")
+        assert names(database) == ["at once", "here too"]
+        database.release()
+        kept.result(20)
+
+    def test_one_that_fails_takes_nobody_with_it(self, database):
+        database.hold()
+        futures = [database.submit(lambda tx, n=n: tx.query(ADD, name=n, owner="me")) for n in ("a", "b", "a", "c")]
+        database.release()
+        assert [type(future.exception(20)) for future in futures] == [type(None), type(None), Conflict, type(None)]
+        assert names(database) == ["a", "b", "c"]
+
+    def test_closing_waits_for_it(self, database):
+        database.hold()
+        kept = database.submit(lambda tx: tx.query(ADD, name="kept", owner="me"))
+        database.close()
+        assert kept.result(0)
+
+
 class TestFile:
     """The file, who may look at it, and what is left in it."""
 
