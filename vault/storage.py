@@ -345,6 +345,11 @@ class BlobWriter:
         """Leave the block: what was not finished is dropped."""
         self.__exit__(None, None, None)
 
+    @property
+    def is_small(self) -> bool:
+        """Whether all of it is in memory, and goes into the catalog's row if no more comes."""
+        return self._sealing is None
+
     def write(self, data: bytes | bytearray | memoryview, /) -> None:
         """Append plaintext; the buffer may be used again when this returns."""
         self._size += len(data)

@@ -11,11 +11,13 @@ from vault.catalog import access as access_sql
 from vault.catalog import uploads as sql
 from vault.contents import Content
 from vault.errors import NotFound
+from vault.keeping import keeping
 from vault.models import Listing
 from vault.storage import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from vault.catalog.database import Database, Transaction
     from vault.models import Page, Principal, Upload
@@ -42,6 +44,16 @@ class Uploads:
 
     def add(self, caller: Principal, project_id: int, name: str, writer: BlobWriter) -> tuple[Upload, str]:
         """Keep what was written under a safe name and return it with its secret. Raises `NotFound` (project)."""
+        return self.adding(caller, project_id, name, writer).result()
+
+    def adds_quickly(self, writer: BlobWriter) -> bool:
+        """Whether `adding` with `queued` waits for nobody, so that an event loop may call it."""
+        return writer.is_small and self._storage.seals_quickly
+
+    def adding(
+        self, caller: Principal, project_id: int, name: str, writer: BlobWriter, *, queued: bool = False
+    ) -> Future[tuple[Upload, str]]:
+        """Do as `add` does, but for waiting for the commit, which with `queued` is never this thread's."""
         secret = secrets.token_hex(16)
         sealed = writer.finish()
         values: dict[str, Any] = {
@@ -55,19 +67,15 @@ class Uploads:
             "now": clock.now(),
         }
 
-        def work(tx: Transaction) -> Upload:
+        def work(tx: Transaction) -> tuple[Upload, str]:
             tx.lock("projects", project_id)
             if not tx.query(access_sql.PROJECT, id=project_id):
                 raise NotFound("Project")
             self._storage.insert(tx, sealed)
             made = tx.query(sql.ADD, **values)[0]["id"]
-            return sql.upload(tx.query(sql.UPLOAD, id=made, project=project_id)[0])
+            return sql.upload(tx.query(sql.UPLOAD, id=made, project=project_id)[0]), secret
 
-        try:
-            return self._db.write(work), secret
-        except NotFound:
-            self._storage.abandon(sealed)
-            raise
+        return keeping(self._db.submit if queued else self._db.begin, self._storage, sealed, work)
 
     def page(self, project_id: int, page: Page) -> Listing[Upload]:
         """Return the project's uploads, newest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -75,7 +76,9 @@ async def create(request: web.Request) -> web.Response:
     caller = principal(request)
     async with received(request, settings.upload_bytes, begin, sender(caller)) as form:
         name = safe_name(form.filename)
-        kept, secret = await request.app[OFFLOAD].to_end(services.uploads.add, caller, found.id, name, form.writer)
+        quick = services.uploads.adds_quickly(form.writer)
+        adding = partial(services.uploads.adding, caller, found.id, name, form.writer, queued=quick)
+        kept, secret = await request.app[OFFLOAD].committed(adding, here=quick)
     return json_answer(present_new(kept, secret), 201)
 
 

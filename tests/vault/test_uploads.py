@@ -65,6 +65,20 @@ class TestAdd:
         assert list(core.blobs.ids()) == []
         assert core.sql("SELECT * FROM blobs") == []
 
+    @pytest.mark.parametrize(("size", "quick"), [(0, True), (LARGE - 1, True), (LARGE, False)])
+    def test_waits_for_nobody_with_a_small_one(
+        self, uploads: Uploads, user: User, project: Project, size: int, *, quick: bool
+    ) -> None:
+        add(uploads, user, project)  # the catalog knows the key from now on
+        with uploads.writer(project.id) as writer:
+            writer.write(b"x" * size)
+
+            assert uploads.adds_quickly(writer) is quick
+            upload, secret = uploads.adding(as_caller(user), project.id, "a.png", writer, queued=quick).result(20)
+
+        assert uploads.content(upload).read(0, size) == b"x" * size
+        assert uploads.find(project.id, secret, "a.png") == upload
+
     def test_keeps_nothing_of_what_was_only_begun(self, core: Core, uploads: Uploads, project: Project) -> None:
         with uploads.writer(project.id) as writer:
             writer.write(b"x" * LARGE)
