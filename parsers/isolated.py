@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
@@ -37,8 +38,6 @@ _SOON = 0.04  # a child is waited for so long before there is another: most look
 _STARTING = 0.5  # and so long while the first one is starting
 _START_SECONDS = 2.5  # that a caller waits for a new child; one that takes longer goes on starting
 _HOPELESS_SECONDS = 30.0
-_AHEAD = 100
-"""Files before the end of a child's share when the next one is started, which takes as long as they do."""
 _QUEUED = Inspection(error="queued")
 _UNRECOGNIZED = Inspection(error="unrecognized")
 _LARGE = 64 * 1024
@@ -57,7 +56,8 @@ class Pool:
     """A few child processes that read files. Made at once, started on first need; any thread may use it.
 
     `workers` children; `deadline` seconds a file may take; a caller waits for a free child `patience` seconds at
-    most, and not at all behind `queue_limit` others; a child is replaced after `files_per_child`. Plugins are looked
+    most, and not at all behind `queue_limit` others; after `files_per_child` a child is replaced, as soon as the next
+    one is ready. Plugins are looked
     for where Python's packages are installed and in `plugin_folders`.
     """
 
@@ -215,12 +215,15 @@ class _Seat:
         return self._served(child, _inspection(reply))
 
     def _served(self, child: _Child, found: Found) -> Found:
-        """Replace a child that has had its share of files; the next one is made ahead, so that no file waits for it."""
+        """Have a child that has had its share of files replaced, once the next one is ready: no file waits for it."""
         if child.served >= self._files_per_child:
-            threading.Thread(target=child.close, name="parser-leaving", daemon=True).start()
-            self._child = self._successor()
-        elif self._next is None and child.served >= self._files_per_child - _AHEAD:
-            self._next = _Child(self._folders)
+            if self._next is not None and self._next.answers:
+                threading.Thread(target=child.close, name="parser-leaving", daemon=True).start()
+                self._child = self._successor()
+            elif self._next is None or self._next.hopeless:
+                if self._next is not None:
+                    self._next.kill()
+                self._next = _Child(self._folders)
         return found
 
     def _successor(self) -> _Child:
@@ -262,7 +265,7 @@ class _Seat:
             self.broken = False
             self.has_no_plugins = not self._child.has_plugins
             return self._child
-        if self._child.ended or self._child.age > _HOPELESS_SECONDS:
+        if self._child.hopeless:
             self.broken = True
             log.error("a parser process did not start (exit status %s)", self._child.kill())
             self._child = None
@@ -313,8 +316,16 @@ class _Child:
         return self._silent or self._process.poll() is not None
 
     @property
-    def age(self) -> float:
-        return time.monotonic() - self._started
+    def hopeless(self) -> bool:
+        """Whether it will not come to be ready any more."""
+        return self.ended or time.monotonic() - self._started > _HOPELESS_SECONDS
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has said that it is ready, though nobody has listened yet."""
+        poll = select.poll()
+        poll.register(self._from, select.POLLIN)
+        return bool(poll.poll(0)) and not self.ended
 
     def wait_until_ready(self) -> bool:
         if not self.ready:
