@@ -41,7 +41,7 @@ REFUSALS = frozenset((401, 403, 404, 429))
 # Nobody was told how it ended: the client was gone, or the server was ending.
 UNANSWERED = 499
 BROKEN_OFF = 500
-_ID_FIRST = re.compile(rb'\{"id":(\d+)[,}]')
+ID_FIRST = re.compile(rb'\{"id":(\d+)[,}]')
 PLACE = re.compile(r"\{(\w+):[^{}]*\}")
 # What stands for a part of a path that is a secret itself.
 HIDDEN = frozenset(("secret",))
@@ -239,7 +239,7 @@ def _made(response: web.StreamResponse | None) -> str:
     """Return the id of what was made, as the answer tells it, as the end of its path."""
     if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
         return ""
-    if found := _ID_FIRST.match(response.body):  # as most answers have it
+    if found := ID_FIRST.match(response.body):  # as most answers have it
         return f"/{int(found[1])}"
     with suppress(ValueError):
         body = json.loads(response.body)

@@ -112,7 +112,10 @@ class SealedStorage:
 
     @property
     def seals_quickly(self) -> bool:
-        """Whether sealing what lies in the catalog asks no service for a key, and the catalog for nothing."""
+        """Whether sealing what lies in the catalog asks no service for a key, and the catalog for nothing.
+
+        The first one after a key was rotated has it noted all the same, and waits for that commit.
+        """
         return self._keyring.local and self.uses.noted(self._keyring.primary)
 
     @property
