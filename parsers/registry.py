@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, cast
 from parsers.interface import HEAD
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from parsers.interface import Parser
 
 GROUP = "secure_files.parsers"
@@ -72,9 +74,20 @@ def likely(data: bytes, name: str) -> list[Parser]:
 
 
 def unfamiliar(data: bytes, name: str) -> bool:
-    """Whether no built-in parser knows this file by its first bytes. Some 15 us, in any process."""
+    """Whether no built-in parser knows this file by its first bytes. Some 10 us, in any process."""
     head, base = data[:HEAD], _base(name)
-    return all(_score(entry.parser, head, base) <= 0 for entry in built_in() if entry.parser)
+    try:
+        for sniff in _sniffs():
+            if sniff(head, base) > 0:
+                return False
+    except Exception:  # noqa: BLE001 - one that cannot tell: a child asks them all
+        return False
+    return True
+
+
+@cache
+def _sniffs() -> tuple[Callable[[bytes, str], int], ...]:
+    return tuple(entry.parser.sniff for entry in built_in() if entry.parser)
 
 
 def _base(name: str) -> str:

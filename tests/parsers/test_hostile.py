@@ -32,7 +32,7 @@ WORST = 2**31 - 1
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    made = Pool(deadline=DEADLINE, patience=30, files_per_child=1_000_000)  # whoever ends one is a test
+    made = Pool(deadline=DEADLINE, patience=30, files_per_child=1_000_000)  # only a test ends one
     yield made
     made.close()
 
