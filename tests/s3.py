@@ -128,8 +128,12 @@ class SeaweedFS(S3):
         keys.write_text(json.dumps({"identities": [identity]}))
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(self._command(keys), stdout=log, stderr=log, cwd=self._folder)
-        wait_until(self._answers, 60)
-        wait_until(self._stores, 60)
+        try:
+            wait_until(self._answers, 60)
+            wait_until(self._stores, 60)
+        except BaseException:
+            self.stop()  # nobody else would: the block has not begun
+            raise
 
     def stop(self) -> None:
         """Kill it: when asked to end it takes half a minute."""
