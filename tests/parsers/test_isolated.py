@@ -167,6 +167,17 @@ def _children() -> set[int]:
     return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
 
 
+def _at_the_end_of_its_share(make_pool: Callable[..., Pool]) -> tuple[Pool, int, int]:
+    """Return a pool whose only child has had its share of files, that child, and the next one, which is starting."""
+    others = _children()
+    pool = make_pool(workers=1, files_per_child=3)
+    for _ in range(3):
+        pool.inspect("x.cer", CERTIFICATE)
+    (serving,) = pool.processes
+    (following,) = _children() - others - {serving}
+    return pool, serving, following
+
+
 def _within(seconds: float, condition: Callable[[], bool]) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -325,12 +336,7 @@ class TestWhatAFileMayCost:
 
     def test_the_next_child_is_waited_for_by_nobody(self, make_pool: Callable[..., Pool]) -> None:
         """The last one goes on until it answers."""
-        others = _children()
-        pool = make_pool(workers=1, files_per_child=3)
-        for _ in range(3):
-            pool.inspect("x.cer", CERTIFICATE)
-        (serving,) = pool.processes
-        (following,) = _children() - others - {serving}
+        pool, serving, following = _at_the_end_of_its_share(make_pool)
         os.kill(following, signal.SIGSTOP)
         for _ in range(20):
             assert pool.inspect("x.cer", CERTIFICATE).error is None
@@ -341,12 +347,7 @@ class TestWhatAFileMayCost:
         assert _within(5, lambda: serving not in _children()), "the last one has gone, and was waited for"
 
     def test_one_that_died_before_it_was_ready_is_made_anew(self, make_pool: Callable[..., Pool]) -> None:
-        others = _children()
-        pool = make_pool(workers=1, files_per_child=3)
-        for _ in range(3):
-            pool.inspect("x.cer", CERTIFICATE)
-        (serving,) = pool.processes
-        (following,) = _children() - others - {serving}
+        pool, serving, following = _at_the_end_of_its_share(make_pool)
         os.kill(following, signal.SIGKILL)
         assert _within(5, lambda: _ended(following))
 
