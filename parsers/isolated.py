@@ -57,8 +57,7 @@ class Pool:
 
     `workers` children; `deadline` seconds a file may take; a caller waits for a free child `patience` seconds at
     most, and not at all behind `queue_limit` others; after `files_per_child` a child is replaced, as soon as the next
-    one is ready. Plugins are looked
-    for where Python's packages are installed and in `plugin_folders`.
+    one is ready. Plugins are looked for where Python's packages are installed and in `plugin_folders`.
     """
 
     def __init__(

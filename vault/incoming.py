@@ -47,9 +47,11 @@ class Incoming:
 
     def is_told(self, sift: Callable[[bytes], Finding | None]) -> bool:
         """Whether `finding` has nobody read the file: it is small, and `sift` tells all by its first bytes."""
-        if self._size <= INLINE_LIMIT and self._unknown is None:
+        if self._size > INLINE_LIMIT:
+            return False
+        if self._unknown is None:
             self._unknown = sift(bytes(self._plain[:HEAD]))
-        return self._size <= INLINE_LIMIT and self._unknown is not None
+        return self._unknown is not None
 
     def finding(self, inspect: Inspect, name: str, password: str | None) -> Finding:
         """Return what the file holds, as far as a parser knows it."""

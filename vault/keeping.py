@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from vault.errors import Conflict, Invalid, LimitExceeded, NotFound, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vault.catalog.database import Transaction
+    from vault.catalog.database import Database, Transaction
     from vault.storage import SealedBlob, SealedStorage
 
 T = TypeVar("T")
-Work: TypeAlias = "Callable[[Transaction], T]"
 
 # A rule refuses the rows, or they have no room. Any other failure may be one of the commit's answer alone: then the
 # next start looks whether the rows are there.
@@ -47,10 +46,17 @@ class Kept(Future[T]):
 
 
 def keeping(
-    begin: Callable[[Work[T]], Future[T]], storage: SealedStorage, sealed: SealedBlob, work: Work[T]
+    database: Database,
+    storage: SealedStorage,
+    sealed: SealedBlob,
+    work: Callable[[Transaction], T],
+    *,
+    queued: bool = False,
 ) -> Future[T]:
     """Begin to commit the rows of a sealed object; when they are refused the object goes too.
 
-    Both are kept, or gone, when the future is done, whose result is that of `work`.
+    Both are kept, or gone, when the future is done, whose result is that of `work`. With `queued` the commit is never
+    this thread's.
     """
+    begin = database.submit if queued else database.begin
     return Kept(begin(work), partial(storage.abandon, sealed))

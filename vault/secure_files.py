@@ -147,8 +147,7 @@ class SecureFiles:
                 self._check_place(tx.query, project_id, name)
             return sql.secure_file(added[0])
 
-        begin = self._db.submit if queued else self._db.begin
-        return keeping(begin, self._storage, sealed, work)
+        return keeping(self._db, self._storage, sealed, work, queued=queued)
 
     def _check_place(self, query: Any, project_id: int, name: str) -> None:
         (place,) = query(sql.PLACE, project=project_id, name=name)
@@ -185,7 +184,7 @@ class SecureFiles:
             self._storage.discard(tx, before[0]["blob_id"])
             return sql.secure_file(row)
 
-        return keeping(self._db.begin, self._storage, sealed, work)
+        return keeping(self._db, self._storage, sealed, work)
 
     def read_again(self, project_id: int, file_id: int, password: str | None) -> SecureFile:
         """Read a file's metadata again, with a password that is used this once; return the file.

@@ -75,7 +75,7 @@ class Uploads:
             made = tx.query(sql.ADD, **values)[0]["id"]
             return sql.upload(tx.query(sql.UPLOAD, id=made, project=project_id)[0]), secret
 
-        return keeping(self._db.submit if queued else self._db.begin, self._storage, sealed, work)
+        return keeping(self._db, self._storage, sealed, work, queued=queued)
 
     def page(self, project_id: int, page: Page) -> Listing[Upload]:
         """Return the project's uploads, newest first."""

@@ -140,8 +140,8 @@ def make_pool(plugins: Path) -> Iterator[Callable[..., Pool]]:
     """Make pools that have the plugins; all are closed in the end."""
     made: list[Pool] = []
 
-    def make(workers: int = 1, *, plugin_folders: Sequence[Path] = (plugins,), **options: float) -> Pool:
-        made.append(Pool(workers, plugin_folders=plugin_folders, **options))  # type: ignore[arg-type]
+    def make(workers: int = 1, *, plugin_folders: Sequence[Path] = (plugins,), **options: Any) -> Pool:
+        made.append(Pool(workers, plugin_folders=plugin_folders, **options))
         return made[-1]
 
     yield make
