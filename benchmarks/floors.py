@@ -149,6 +149,7 @@ class Honest:
 
 
 def main() -> None:
+    """Serve the floor that the command line names, until somebody ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mode", choices=("bare", "honest"))
     parser.add_argument("--port", type=int, required=True)

@@ -34,6 +34,7 @@ class Case:
 
 
 def cases() -> list[Case]:
+    """Return the files to read: of each kind one, the quick and the slow, and what nobody can read."""
     careful = (CORPUS / "openssl_rounds_600000.p12").read_bytes()
     modern = (SAMPLES / "distribution.p12").read_bytes()
     return [
@@ -64,6 +65,7 @@ def measure(pool: Pool, case: Case, rounds: int) -> list[float]:
 
 
 def main() -> None:
+    """Read each file as often as the command line says, and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200, help="readings of each file (default 200)")
     options = parser.parse_args()

@@ -133,6 +133,7 @@ def commit_by_git(made: Site, number: int) -> None:
 
 
 def tasks(made: Site) -> list[Task]:
+    """Return what git and the vault are both asked, each in its own way, over the same repository."""
     old, new = oldest_and_newest(made)
     reading, tip, numbers = made.services.repositories.reading, made.tip(), iter(range(10**9))
     graph = made.folder / "objects/info/commit-graph"
@@ -196,6 +197,7 @@ def measured(task: Task, rounds: int) -> tuple[float, float]:
 
 
 def main() -> None:
+    """Do each task as often as the command line says, and print how long git took and how long the vault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30, help="how often each task is done (default 30)")
     parser.add_argument("--commits", type=int, default=3000, help="of the history that is made up (default 3000)")

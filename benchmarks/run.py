@@ -118,6 +118,7 @@ def show(rows: Rows) -> list[dict[str, Any]]:
 
 
 def main() -> None:
+    """Measure floors and vault as the command line says, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=2.0)

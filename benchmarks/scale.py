@@ -269,6 +269,7 @@ def filled(folder: Path, files: int, stack: ExitStack, **settings: Any) -> Fille
 
 
 def main() -> None:
+    """Ask a small catalog and a large one the same questions, on each engine that is here, and print both times."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rows", type=int, nargs=2, default=[1_000, 20_000], metavar=("SMALL", "LARGE"))
     options.add_argument("--rounds", type=int, default=60)

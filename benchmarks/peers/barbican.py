@@ -73,6 +73,7 @@ def install(tools: Path) -> None:
 
 @contextmanager
 def running(tools: Path, data: Path) -> Iterator[Target]:
+    """Run it over a PostgreSQL of its own, with one secret store and no Keystone."""
     port = free_port()
     data.chmod(0o711)  # PostgreSQL runs as another user when we are root
     (data / "postgres").mkdir()

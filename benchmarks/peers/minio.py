@@ -32,6 +32,7 @@ def install(tools: Path) -> None:
 
 @contextmanager
 def running(tools: Path, data: Path) -> Iterator[Target]:
+    """Run one server over one folder, with a key that it seals every object under."""
     port, console = free_ports(2)
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     environment = {

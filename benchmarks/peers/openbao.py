@@ -31,6 +31,7 @@ def program(tools: Path) -> Path:
 
 @contextmanager
 def running(tools: Path, data: Path) -> Iterator[Target]:
+    """Run one node, initialised and unsealed, with one key-value store, version 2."""
     port, cluster = free_ports(2)
     address = f"http://127.0.0.1:{port}"
     (data / "raft").mkdir()

@@ -34,6 +34,7 @@ def program(tools: Path) -> str:
 
 @contextmanager
 def running(tools: Path, data: Path) -> Iterator[Target]:
+    """Run master, volume and filer in one process, volumes encrypted."""
     names = [*PORTS, *(f"{each}.grpc" for each in PORTS)]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     options = [f"-{name}={port}" for name, port in ports.items()]

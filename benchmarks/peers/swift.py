@@ -81,6 +81,7 @@ def ring(data: Path, part: str, port: int) -> None:
 
 @contextmanager
 def running(_tools: Path, data: Path) -> Iterator[Target]:
+    """Run the proxy and its three servers over rings of one device."""
     cache, proxy, *storage = free_ports(2 + len(PARTS))
     user = pwd.getpwuid(os.geteuid()).pw_name
     (data / "devices" / "disk").mkdir(parents=True)
